@@ -1,0 +1,95 @@
+"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean.
+
+Keras is imported only to read or write numbers, so that listing what there is costs nothing.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ddim.model import DiffusionModel
+
+WEIGHTS_DIR = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS_SUFFIX = ".weights.h5"
+BEST = "best"
+
+
+def available(runs_dir: str | Path = "runs") -> list[str]:
+    """What `load` takes: the names of the shipped weights, then the runs in `runs_dir` that have weights, as paths."""
+    shipped = [path.name.removesuffix(WEIGHTS_SUFFIX) for path in WEIGHTS_DIR.glob(f"*{WEIGHTS_SUFFIX}")]
+    runs = [path.parent.as_posix() for path in Path(runs_dir).glob(f"*/{BEST}{WEIGHTS_SUFFIX}")]
+    return sorted(shipped) + sorted(runs)
+
+
+def load(name: str | Path, precision: str = "auto") -> "DiffusionModel":
+    """The model with these weights: a name in weights/, a path (with or without its ending), or a run's folder.
+
+    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it agrees with float32.
+    Raises FileNotFoundError where there are no such weights and ValueError where they are damaged.
+    """
+    stem = find(name)
+    card = read_card(stem)
+    weights_path = Path(f"{stem}{WEIGHTS_SUFFIX}")
+    checksum = hashlib.sha256(weights_path.read_bytes()).hexdigest()
+    if checksum != card["sha256"]:
+        raise ValueError(
+            f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
+            f"but {stem.name}.json says {card['sha256'][:8]}. Fetch or train it again."
+        )
+    from ddim.model import DiffusionModel, ModelConfig, Normalizer
+    from ddim.unet import build_unet
+
+    config = ModelConfig.from_json(card["model"])
+    normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
+    network = build_unet(config.network)
+    network.load_weights(weights_path)
+    return DiffusionModel(config, network, normalizer, precision, card)
+
+
+def save(model: "DiffusionModel", stem: str | Path, **facts: Any) -> None:
+    """Write `<stem>.weights.h5` and `<stem>.json`, each whole beside and then renamed.
+
+    `facts` go into the card as they are: how the weights were trained, what KID they reach by which protocol.
+    """
+    stem = Path(stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = stem.with_name(f"{stem.name}.unfinished{WEIGHTS_SUFFIX}")
+    model.network.save_weights(unfinished)
+    card = {
+        "name": stem.name,
+        "model": model.config.to_json(),
+        "normalizer": {field: values.tolist() for field, values in model.normalizer._asdict().items()},
+        **facts,
+        "sha256": hashlib.sha256(unfinished.read_bytes()).hexdigest(),
+    }
+    unfinished_card = stem.with_name(f"{stem.name}.unfinished.json")
+    unfinished_card.write_text(json.dumps(card, indent=2) + "\n")
+    unfinished.replace(f"{stem}{WEIGHTS_SUFFIX}")
+    unfinished_card.replace(f"{stem}.json")
+
+
+def find(name: str | Path) -> Path:
+    """The path, without endings, of weights by a name, a path or a run's folder. Raises FileNotFoundError."""
+    bare = str(name).removesuffix(WEIGHTS_SUFFIX)
+    for stem in (WEIGHTS_DIR / bare, Path(bare), Path(bare) / BEST):
+        if Path(f"{stem}{WEIGHTS_SUFFIX}").is_file():
+            return stem
+    raise FileNotFoundError(f"There are no weights {str(name)!r}. There are: {', '.join(available()) or 'none'}.")
+
+
+def read_card(stem: Path) -> dict[str, Any]:
+    """The card beside the weights. Raises FileNotFoundError without one and ValueError for one that is not ours."""
+    path = Path(f"{stem}.json")
+    if not path.is_file():
+        raise FileNotFoundError(f"{stem.name}{WEIGHTS_SUFFIX} has no {path.name} beside it, which says what it is.")
+    try:
+        card = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not JSON: it is damaged. Fetch or train the weights again.") from error
+    if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
+        raise ValueError(f"{path.name} does not describe weights: it is damaged or from another program.")
+    return card

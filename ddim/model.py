@@ -1,0 +1,147 @@
+"""The diffusion model: a network with what it takes to read its outputs as noises and pictures."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
+
+import keras
+import numpy as np
+
+from ddim.engine import Engine
+from ddim.sampling import SampleConfig
+from ddim.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule
+from ddim.solvers import Prediction
+from ddim.unet import UNetConfig
+
+PredictionType = Literal["noise", "image", "velocity"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a set of weights means; the defaults are the tutorial's.
+
+    Attributes:
+        network: The shape of the network.
+        prediction_type: What its output is: the noise, the image, or the velocity (signal * noise - noise * image).
+        schedule: How training shared out the noise levels: "cosine", "linear_variance" or "linear_log_snr".
+        min_signal_rate: The part of the picture in the noisiest pictures of training, above 0.
+        max_signal_rate: The part of the picture in the clearest pictures of training, at most 1.
+    """
+
+    network: UNetConfig = field(default_factory=UNetConfig)
+    prediction_type: PredictionType = "noise"
+    schedule: str = "cosine"
+    min_signal_rate: float = MIN_SIGNAL_RATE
+    max_signal_rate: float = MAX_SIGNAL_RATE
+
+    def __post_init__(self):
+        if self.prediction_type not in get_args(PredictionType):
+            known = ", ".join(get_args(PredictionType))
+            raise ValueError(f"prediction_type must be one of {known}, but is {self.prediction_type!r}.")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, but is {self.schedule!r}.")
+        if self.prediction_type == "image" and self.max_signal_rate == 1:
+            raise ValueError("With prediction_type 'image', max_signal_rate must be below 1: no noise could be told.")
+        self.training_schedule()  # the schedule checks the signal rates
+
+    def training_schedule(self) -> Schedule:
+        return SCHEDULES[self.schedule](self.min_signal_rate, self.max_signal_rate)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "ModelConfig":
+        return cls(**{**fields, "network": UNetConfig(**fields["network"])})
+
+
+class Normalizer(NamedTuple):
+    """Mean and variance of the training pictures, per channel (C,), in the range [0, 1] of pixels."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray) -> "Normalizer":
+        """The statistics of pictures (N, H, W, C) uint8."""
+        # Of a histogram, so that no float copy of a large set is made.
+        counts = np.stack([np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(3)])
+        shares, levels = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
+        mean = shares @ levels
+        return cls(mean.astype(np.float32), (shares @ levels**2 - mean**2).astype(np.float32))
+
+
+class DiffusionModel:
+    """A denoising diffusion implicit model, ready to run.
+
+    Attributes:
+        config: What the weights mean.
+        network: The float32 network whose weights are saved.
+        normalizer: What brings pictures to mean 0 and variance 1 per channel, like the noise.
+        card: What is known of the weights, as it stands beside them: name, sha256, how they were trained.
+        engine: What runs the network, in its own precision.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        network: keras.Model,
+        normalizer: Normalizer,
+        precision: str = "float32",
+        card: dict[str, Any] | None = None,
+    ):
+        self.config = config
+        self.network = network
+        self.normalizer = normalizer
+        self.card = card or {}
+        self.engine = Engine(config.network, network, precision)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return (self.config.network.image_size, self.config.network.image_size, 3)
+
+    def sample_config(self, **settings: Any) -> SampleConfig:
+        """The SampleConfig with these settings and, for what is not set, the signal rates of the training."""
+        trained = {
+            "min_signal_rate": self.config.min_signal_rate,
+            "max_signal_rate": self.config.max_signal_rate,
+        }
+        return SampleConfig(**{**trained, **settings})
+
+    def normalize(self, images: np.ndarray) -> np.ndarray:
+        """Pictures with [0, 1] as the range of pixels -> pictures of mean 0 and variance 1."""
+        return (images - self.normalizer.mean) / np.sqrt(self.normalizer.variance)
+
+    def denormalize(self, images: np.ndarray) -> np.ndarray:
+        """Pictures of mean 0 and variance 1 -> pictures with [0, 1] as the range of pixels, not clipped."""
+        return images * np.sqrt(self.normalizer.variance) + self.normalizer.mean
+
+    def denoise(self, noisy_images: np.ndarray, rates: Rates) -> Prediction:
+        """What the network sees in noisy pictures (B, H, W, C) float32 that all have these rates, at unit variance."""
+        noise_variances = np.full(len(noisy_images), rates.noise**2, np.float32)
+        outputs = self.engine(noisy_images, noise_variances)
+        return read_outputs(self.config.prediction_type, outputs, noisy_images, rates)
+
+
+def read_outputs(prediction_type: PredictionType, outputs, noisy_images, rates: Rates) -> Prediction:
+    """What a network's outputs say of noisy pictures; arrays or tensors, all of one shape."""
+    match prediction_type:
+        case "noise":
+            return Prediction(noises=outputs, images=(noisy_images - rates.noise * outputs) / rates.signal)
+        case "image":
+            return Prediction(noises=(noisy_images - rates.signal * outputs) / rates.noise, images=outputs)
+        case "velocity":  # Progressive Distillation (2202.00512), appendix D
+            return Prediction(
+                noises=rates.noise * noisy_images + rates.signal * outputs,
+                images=rates.signal * noisy_images - rates.noise * outputs,
+            )
+
+
+def targets_of(prediction_type: PredictionType, noises, images, rates: Rates):
+    """What the network should put out for `signal * images + noise * noises`: the inverse of `read_outputs`."""
+    match prediction_type:
+        case "noise":
+            return noises
+        case "image":
+            return images
+        case "velocity":
+            return rates.signal * noises - rates.noise * images
