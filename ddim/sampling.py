@@ -66,7 +66,7 @@ class SampleConfig:
             raise ValueError(f"Only the solver 'ddim' can add noise: with {self.solver!r}, eta must be 0.")
         if self.node_placement == "inclusive" and self.max_signal_rate == 1:
             raise ValueError(
-                "With node_placement 'inclusive', max_signal_rate must be below 1: no noise, no prediction."
+                "With node_placement 'inclusive', max_signal_rate must be below 1, or the last node has no noise."
             )
         self.schedule()  # the schedule checks the signal rates
 

@@ -75,9 +75,7 @@ class LinearLogSNRSchedule(Schedule):
     def __post_init__(self):
         super().__post_init__()
         if self.max_signal_rate == 1:
-            raise ValueError(
-                "With schedule 'linear_log_snr', max_signal_rate must be below 1: the ratio has no end there."
-            )
+            raise ValueError("With schedule 'linear_log_snr', max_signal_rate must be below 1, where the ratio ends.")
 
     def __call__(self, diffusion_times) -> Rates:
         start, end = _log_snr(self.max_signal_rate), _log_snr(self.min_signal_rate)

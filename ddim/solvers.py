@@ -147,7 +147,7 @@ def _mix(images: np.ndarray, noises: np.ndarray, rates: Rates) -> np.ndarray:
 
 
 def _follow(noisy_images: np.ndarray, noises: np.ndarray, now: Rates, after: Rates) -> np.ndarray:
-    """The step from i to j that is exact if the noises e stay as they are: DDIM's Eq. 12 with x0 = (x - s_i e) / a_i."""
+    """The step that is exact if the noises e stay as they are: DDIM's Eq. 12 with x0 = (x_i - s_i e) / a_i."""
     return _mix((noisy_images - now.noise * noises) / now.signal, noises, after)
 
 
