@@ -1,17 +1,14 @@
-"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean.
-
-Keras is imported only to read or write numbers, so that listing what there is costs nothing.
-"""
+"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ddim.model import DiffusionModel
+from ddim.model import DiffusionModel, ModelConfig, Normalizer
+from ddim.unet import build_unet
 
 WEIGHTS_DIR = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_SUFFIX = ".weights.h5"
@@ -25,7 +22,7 @@ def available(runs_dir: str | Path = "runs") -> list[str]:
     return sorted(shipped) + sorted(runs)
 
 
-def load(name: str | Path, precision: str = "auto") -> "DiffusionModel":
+def load(name: str | Path, precision: str = "auto") -> DiffusionModel:
     """The model with these weights: a name in weights/, a path (with or without its ending), or a run's folder.
 
     `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it agrees with float32.
@@ -40,9 +37,6 @@ def load(name: str | Path, precision: str = "auto") -> "DiffusionModel":
             f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
             f"but {stem.name}.json says {card['sha256'][:8]}. Fetch or train it again."
         )
-    from ddim.model import DiffusionModel, ModelConfig, Normalizer
-    from ddim.unet import build_unet
-
     config = ModelConfig.from_json(card["model"])
     normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
     network = build_unet(config.network)
@@ -50,7 +44,7 @@ def load(name: str | Path, precision: str = "auto") -> "DiffusionModel":
     return DiffusionModel(config, network, normalizer, precision, card)
 
 
-def save(model: "DiffusionModel", stem: str | Path, **facts: Any) -> None:
+def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
     """Write `<stem>.weights.h5` and `<stem>.json`, each whole beside and then renamed.
 
     `facts` go into the card as they are: how the weights were trained, what KID they reach by which protocol.

@@ -2,12 +2,15 @@
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from ddim.noise import noise_from_seeds
 from ddim.unet import UNetConfig, build_unet
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH_SIZES = (1, 2, 4, 8, 12, 16)
 NATIVE_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -25,7 +28,7 @@ class Engine:
         precision: "float32" or "bfloat16", what the network runs in.
     """
 
-    def __init__(self, config: UNetConfig, network: keras.Model, precision: str = "auto"):
+    def __init__(self, config: UNetConfig, network: "keras.Model", precision: str = "auto"):
         """`network` holds float32 weights. "auto" is bfloat16 where the processor has it and it agrees with float32.
 
         Raises ValueError for another precision.
@@ -69,7 +72,7 @@ def has_native_bfloat16() -> bool:
     return not NATIVE_BFLOAT16_FLAGS.isdisjoint(flags)
 
 
-def _relative_difference(network: keras.Model, reference: keras.Model) -> float:
+def _relative_difference(network: "keras.Model", reference: "keras.Model") -> float:
     """Root mean square of the difference of two networks' outputs on noise, as a part of the reference's."""
     noise_variances = np.linspace(0.1, 1, 4, dtype=np.float32)
     noisy_images = noise_from_seeds(range(4), reference.inputs[0].shape[1:])

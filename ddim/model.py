@@ -1,9 +1,8 @@
 """The diffusion model: a network with what it takes to read its outputs as noises and pictures."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-import keras
 import numpy as np
 
 from ddim.engine import Engine
@@ -11,6 +10,9 @@ from ddim.sampling import SampleConfig
 from ddim.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule
 from ddim.solvers import Prediction
 from ddim.unet import UNetConfig
+
+if TYPE_CHECKING:
+    import keras
 
 PredictionType = Literal["noise", "image", "velocity"]
 
@@ -84,7 +86,7 @@ class DiffusionModel:
     def __init__(
         self,
         config: ModelConfig,
-        network: keras.Model,
+        network: "keras.Model",
         normalizer: Normalizer,
         precision: str = "float32",
         card: dict[str, Any] | None = None,

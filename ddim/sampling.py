@@ -9,7 +9,7 @@ over the short range that such networks learn, it serves every solver best.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -159,3 +159,8 @@ def generate(model: "DiffusionModel", seeds: Sequence[int], **settings: Any) -> 
     """The finished pictures (B, H, W, C) uint8 of these seeds; settings and errors as those of `sample`."""
     *_, last = sample(model, seeds, **settings)
     return to_uint8(last.pred_images)
+
+
+def recipe_of(model: "DiffusionModel", config: SampleConfig, seed: int) -> dict[str, Any]:
+    """What makes the picture of this seed again: weights by name and checksum, the seed, and how it was sampled."""
+    return {"weights": model.card.get("name"), "sha256": model.card.get("sha256"), "seed": seed, **asdict(config)}

@@ -1,12 +1,15 @@
-"""The network: a small U-Net that looks at noisy pictures and their noise variance, and says what in them is noise."""
+"""The network: a small U-Net that looks at noisy pictures and their noise variance, and says what in them is noise.
+
+Keras is imported where a network is built, so that a configuration costs nothing.
+"""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import keras
-from keras import layers, ops
+if TYPE_CHECKING:
+    import keras
 
 Normalization = Literal["batch", "group", "layer", "none"]
 Activation = Literal["swish", "gelu", "mish", "relu"]
@@ -72,33 +75,17 @@ class UNetConfig:
             )
 
 
-class NoiseEmbedding(layers.Layer):
-    """Noise variances v (B,) -> (B, S, S, size): sin and cos of 2 pi f v for geometric frequencies f, the same at
-    every pixel, after Attention Is All You Need (1706.03762), section 3.5.
-
-    Always float32, whatever the precision policy: at f = 1000 the phase passes 6000 radians, and bfloat16 would keep
-    not one digit after its point.
-    """
-
-    def __init__(self, image_size: int, size: int, max_frequency: float):
-        super().__init__(dtype="float32")
-        self.image_size = image_size
-        self.size = size
-        self.max_frequency = max_frequency
-
-    def call(self, noise_variances):
-        frequencies = ops.exp(ops.linspace(0.0, math.log(self.max_frequency), self.size // 2))
-        phases = 2 * math.pi * frequencies * ops.reshape(noise_variances, (-1, 1, 1, 1))
-        waves = ops.concatenate([ops.sin(phases), ops.cos(phases)], axis=-1)
-        return ops.broadcast_to(waves, (ops.shape(waves)[0], self.image_size, self.image_size, self.size))
-
-
-def build_unet(config: UNetConfig, precision: Precision = "float32", synchronized: bool = False) -> keras.Model:
+def build_unet(config: UNetConfig, precision: Precision = "float32", synchronized: bool = False) -> "keras.Model":
     """A network from noisy pictures (B, S, S, 3) and noise variances (B,), float32, to outputs (B, S, S, 3), float32.
 
     `precision` is a Keras dtype policy: the mixed ones keep the weights in float32, for training. `synchronized` lets
     batch normalization see the whole batch when several devices share it.
     """
+    import keras
+    from keras import layers
+
+    from ddim.embedding import NoiseEmbedding
+
     block = _block_builder(config, precision, synchronized)
     noisy_images = keras.Input((config.image_size, config.image_size, 3), dtype="float32", name="noisy_images")
     noise_variances = keras.Input((), dtype="float32", name="noise_variances")
@@ -131,6 +118,8 @@ def build_unet(config: UNetConfig, precision: Precision = "float32", synchronize
 
 
 def _block_builder(config: UNetConfig, precision: Precision, synchronized: bool) -> Callable:
+    from keras import layers
+
     def normalize(features):
         # No centre and scale of their own: a convolution follows.
         match config.normalization:
@@ -170,6 +159,8 @@ def _block_builder(config: UNetConfig, precision: Precision, synchronized: bool)
 
 
 def _upsample(features, upsampling: Upsampling, precision: Precision):
+    from keras import layers
+
     if upsampling == "transposed":
         width = features.shape[-1]
         return layers.Conv2DTranspose(width, 4, strides=2, padding="same", dtype=precision)(features)

@@ -1,0 +1,185 @@
+"""Pictures of a TFDS data set or a folder -> one uint8 array a split: the cache that training draws its batches from.
+
+Both sources hand over encoded pictures, and Pillow does the rest: with one decoder, one crop and one resize the same
+picture gives the same pixels from either, and a folder needs no TensorFlow.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Split = Literal["train", "validation"]
+
+FOLDER_PREFIX = "folder:"
+VALIDATION_FOLDERS = ("validation", "val", "test")
+# What pictures are made of, and nothing that Pillow hands to other programs, as it does EPS.
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+MIN_SIDE = 8
+MAX_PIXELS = 64_000_000
+CHUNK = 512
+
+logger = logging.getLogger("ddim")
+
+
+class EncodedPicture(NamedTuple):
+    name: str
+    file: Path | BytesIO
+
+
+def load_images(dataset: str, split: Split, image_size: int) -> np.ndarray:
+    """All pictures of a split as uint8 (N, image_size, image_size, 3), always in the same order.
+
+    `dataset` is the name of a TFDS set with an `image`, whose splits are joined and cut anew into 80 % for training and
+    20 % for validation, or `folder:PATH`: either PATH/train and PATH/validation (or val, or test) with pictures at any
+    depth, as in split/class/picture, or loose pictures, of which the hash of the file name sends 20 % to validation.
+
+    Pictures are cropped to the centre square and resized with an antialiased triangle filter; grey, CMYK, palette and
+    16-bit ones become RGB, transparency turns white, an animation counts as its first frame. What cannot be read, is
+    less than 8 pixels wide or high, or more than 64 megapixels is skipped, and one warning says how many were and why.
+
+    Raises ValueError where no picture is found, or TFDS has no such set or no `image` in it, and OSError where TFDS
+    cannot download it.
+    """
+    if split not in get_args(Split):
+        raise ValueError(f"A split is one of {', '.join(get_args(Split))}, but {split!r} was asked for.")
+    pictures = folder_pictures(dataset, split) if dataset.startswith(FOLDER_PREFIX) else tfds_pictures(dataset, split)
+    problems: list[str] = []
+    images = np.fromiter(
+        read_pictures(pictures, image_size, problems), np.dtype((np.uint8, (image_size, image_size, 3)))
+    )
+    if not len(images):
+        raise ValueError(
+            f"{dataset} has no readable picture for {split}"
+            + (f": {problems[0]}." if problems else f": looked for files ending in {' '.join(SUFFIXES)}.")
+        )
+    if problems:
+        total = len(images) + len(problems)
+        logger.warning("Skipped %d of %d %s pictures of %s; %s.", len(problems), total, split, dataset, problems[0])
+    return images
+
+
+def read_pictures(pictures: Iterator[EncodedPicture], image_size: int, problems: list[str]) -> Iterator[np.ndarray]:
+    """Yield readable pictures as (image_size, image_size, 3); append to `problems` what is wrong with the others."""
+
+    def read(picture: EncodedPicture) -> np.ndarray | str:
+        try:
+            return read_picture(picture.file, image_size)
+        except Exception as error:  # on damaged files decoders raise almost anything, from SyntaxError to struct.error
+            return f"{picture.name}: {error}"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while chunk := list(islice(pictures, CHUNK)):  # map alone would hold all encoded pictures in memory
+            for result in pool.map(read, chunk):
+                if isinstance(result, str):
+                    problems.append(result)
+                else:
+                    yield result
+
+
+def read_picture(file: Path | BytesIO, image_size: int) -> np.ndarray:
+    """The centre square of an encoded picture, upright and in RGB, as (image_size, image_size, 3) uint8.
+
+    The filter is the triangle that widens as pictures shrink: it covers every pixel, so fine texture is averaged and
+    not aliased, and it has no negative lobes, which would ring at edges and clip.
+    """
+    with Image.open(file, formats=FORMATS) as picture:
+        if picture.width * picture.height > MAX_PIXELS:  # known from the header: refused before it is decoded
+            raise ValueError(f"{picture.width} x {picture.height} is more than {MAX_PIXELS // 10**6} megapixels")
+        side = min(picture.size)
+        if side < MIN_SIDE:
+            raise ValueError(f"{picture.width} x {picture.height} is smaller than {MIN_SIDE} pixels")
+        picture = to_rgb(ImageOps.exif_transpose(picture))
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.crop((left, top, left + side, top + side))
+    return np.asarray(square.resize((image_size, image_size), Image.Resampling.BILINEAR))
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Any kind of picture as 8-bit RGB, transparent parts on white."""
+    if picture.mode.startswith("I;16"):
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError(f"nothing says which of its numbers are black and white (mode {picture.mode})")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
+def folder_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
+    """The encoded pictures of a split of `folder:PATH`. Raises ValueError if there is no such folder."""
+    path = dataset.removeprefix(FOLDER_PREFIX)
+    folder = Path(path).expanduser()
+    if not path or not folder.is_dir():
+        raise ValueError(f"{dataset} names no folder: after {FOLDER_PREFIX} comes the path of a folder of pictures.")
+    validation = next((folder / name for name in VALIDATION_FOLDERS if (folder / name).is_dir()), None)
+    if validation and (folder / "train").is_dir():
+        files = picture_files(folder / "train" if split == "train" else validation)
+    else:
+        files = cut_by_hash(picture_files(folder), split)
+    return (EncodedPicture(str(file.relative_to(folder)), file) for file in files)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """All files below a folder that end like pictures, sorted; hidden ones, as systems leave them about, left out."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def cut_by_hash(files: list[Path], split: Split) -> list[Path]:
+    """The first 80 % or the last 20 % in the order of the names' hashes, which hangs neither on place nor on date.
+
+    An order, and not a bound on the hash: so each part has its share however few the pictures are.
+    """
+    files = sorted(files, key=lambda file: hashlib.sha256(os.fsencode(file.name)).digest())
+    cut = len(files) * 4 // 5
+    return files[:cut] if split == "train" else files[cut:]
+
+
+def tfds_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
+    """The encoded pictures of a part of all splits of a TFDS set, downloaded first if need be.
+
+    Raises ValueError if TFDS has no such set or no `image` in it, OSError if it cannot be downloaded.
+    """
+    import tensorflow_datasets as tfds
+
+    way_out = f"{FOLDER_PREFIX}PATH takes a folder of your own pictures instead"
+    try:
+        builder = tfds.builder(dataset)
+    except Exception as error:  # ValueError, AssertionError, or the network error of a community's own client
+        raise ValueError(f"TFDS cannot find the data set {dataset!r} ({first_line(error)}); {way_out}.") from error
+    image = dict(builder.info.features).get("image")
+    if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
+        raise ValueError(f"The TFDS set {dataset} has no 8-bit pictures named `image`; {way_out}.")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # each set brings its own ways to fail: network, quota, manual steps, missing packages
+        raise OSError(f"TFDS cannot download {dataset} ({first_line(error)}); {way_out}.") from error
+    part = "[:80%]" if split == "train" else "[80%:]"
+    encoded = builder.as_dataset(
+        split="+".join(name + part for name in builder.info.splits),
+        decoders=tfds.decode.PartialDecoding({"image": True}, {"image": tfds.decode.SkipDecoding()}),
+        shuffle_files=False,
+    )
+    examples = enumerate(tfds.as_numpy(encoded))
+    return (EncodedPicture(f"number {index}", BytesIO(example["image"])) for index, example in examples)
+
+
+def first_line(error: Exception) -> str:
+    """The gist of an error of TFDS, whose messages run over pages."""
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -1,0 +1,133 @@
+"""How the network learns: its losses, its optimizer, its average, and what is done after every batch."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import keras
+from keras import ops
+
+from ddim.model import PredictionType, read_outputs
+from ddim.schedule import Rates
+from ddim.train import Distribute, Loss
+from ddim.training_state import Progress
+
+
+def learning_network(network: keras.Model, prediction_type: PredictionType) -> keras.Model:
+    """The same network with its outputs read as noise, image and velocity, so that a loss can stand on any of them."""
+    inputs = {"noisy_images": network.inputs[0], "noise_variances": network.inputs[1]}
+    noise_variances = ops.reshape(inputs["noise_variances"], (-1, 1, 1, 1))
+    rates = Rates(noise=ops.sqrt(noise_variances), signal=ops.sqrt(1 - noise_variances))
+    prediction = read_outputs(prediction_type, network(list(inputs.values())), inputs["noisy_images"], rates)
+    velocities = rates.signal * prediction.noises - rates.noise * prediction.images
+    return keras.Model(inputs, {"noise": prediction.noises, "image": prediction.images, "velocity": velocities})
+
+
+def compile_losses(
+    learner: keras.Model, loss: Loss, loss_on: PredictionType, optimizer: keras.optimizers.Optimizer | None = None
+) -> None:
+    """Learn by one scalar: the mean error over batch, pixels and channels. Reports `loss` and `image_loss`, always MAE.
+
+    The tutorial sums its loss over pixels where gradients are taken. With a mean, gradients are smaller by the number
+    of summands, which Adam divides out, but its epsilon and a clipping norm do not: here both mean what they say.
+    """
+    learner.compile(
+        optimizer=optimizer or "sgd",
+        loss={kind: loss if kind == loss_on else None for kind in ("noise", "image", "velocity")},
+        metrics={"image": keras.metrics.MeanAbsoluteError(name="loss")},
+        jit_compile=keras.backend.backend() == "jax",
+    )
+
+
+def new_optimizer(
+    learning_rate: float, decay_steps: int | None, weight_decay: float, clip_norm: float, loss_scaling: bool
+) -> keras.optimizers.Optimizer:
+    """AdamW (1711.05101); with `decay_steps`, the learning rate falls to 0 along a cosine over that many steps.
+
+    Keras multiplies weight decay by the learning rate, so 1e-4 at 1e-3 shrinks weights by 1e-7 a step. `clip_norm`
+    bounds the norm of all gradients together; 0 is no bound. `loss_scaling` keeps float16 gradients from vanishing.
+    """
+    schedule = learning_rate
+    if decay_steps:
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=clip_norm or None
+    )
+    return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
+
+
+def update_average(averages: Iterable[keras.Variable], weights: Iterable[keras.Variable], momentum: float) -> None:
+    """average <- momentum * average + (1 - momentum) * weight, batch statistics included: they fit averaged weights."""
+    for average, weight in zip(averages, weights, strict=True):
+        average.assign(momentum * average + (1 - momentum) * ops.convert_to_tensor(weight))
+
+
+def devices(distribute: Distribute) -> AbstractContextManager:
+    """Where to build and compile: on one device, or on all of this machine, each with its part of every batch.
+
+    "mirrored" is TensorFlow's MirroredStrategy; "data_parallel" is keras.distribution on JAX, across machines too.
+    Raises ValueError for a backend that cannot.
+    """
+    needed = {"mirrored": "tensorflow", "data_parallel": "jax"}.get(distribute, keras.backend.backend())
+    if needed != keras.backend.backend():
+        raise ValueError(f"--distribute {distribute} needs the Keras backend {needed}: set KERAS_BACKEND={needed}.")
+    match distribute:
+        case "none":
+            return nullcontext()
+        case "mirrored":
+            import tensorflow as tf
+
+            found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+            return tf.distribute.MirroredStrategy([device.name for device in found]).scope()
+        case "data_parallel":
+            return keras.distribution.DataParallel(auto_shard_dataset=False).scope()
+
+
+class AfterEachBatch(keras.callbacks.Callback):
+    """Averages the weights, counts the losses into `progress`, stops on NaN or when asked to, and calls `report`."""
+
+    def __init__(
+        self,
+        averages: list[keras.Variable],
+        weights: list[keras.Variable],
+        momentum: float,
+        progress: Progress,
+        stop_requested: Callable[[], bool],
+        report: Callable[[dict[str, float]], None],
+    ):
+        super().__init__()
+        self.averages = averages
+        self.weights = weights
+        self.momentum = momentum
+        self.progress = progress
+        self.stop_requested = stop_requested
+        self.report = report
+
+    def on_train_begin(self, logs=None):
+        self.loss_sums_before = dict(self.progress.loss_sums)
+        self.loss_count_before = self.progress.loss_count
+        self.time = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # while it fits, JAX holds the weights elsewhere
+        update_average(self.averages, self.weights, self.momentum)
+
+        # Keras reports means since `fit` began, which may be in the middle of an epoch.
+        count = batch + 1
+        self.progress.step += 1
+        self.progress.loss_count = self.loss_count_before + count
+        for name in ("loss", "image_loss"):
+            self.progress.loss_sums[name] = self.loss_sums_before.get(name, 0) + count * float(logs[name])
+        now = time.monotonic()
+        self.progress.seconds += now - self.time
+        self.time = now
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(
+                f"The loss is {logs['loss']} at step {self.progress.step}: training diverged. The last good weights are "
+                "kept. A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
+            )
+        self.report({name: float(logs[name]) for name in ("loss", "image_loss")})
+        if self.stop_requested():
+            self.model.stop_training = True

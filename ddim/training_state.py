@@ -1,0 +1,92 @@
+"""A training run on disk, so that it can be killed at any moment and go on: checkpoints/step_00001234/.
+
+A checkpoint is written whole beside and then renamed; the last two are kept, and reading falls back to the one before
+if the last is damaged.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+KEPT = 2
+
+
+@dataclass
+class Progress:
+    """Where a run stands. Its random state is (seed, step), so the step is enough.
+
+    Attributes:
+        step: Batches learned from.
+        epochs_done: Epochs that are finished and logged.
+        seconds: Time spent on the epoch under way.
+        loss_sums: Sums of the losses of the epoch under way, over `loss_count` steps.
+        best: The lowest validation KID so far, or loss where KID is not measured.
+        best_epoch: The epoch that reached it.
+    """
+
+    step: int = 0
+    epochs_done: int = 0
+    seconds: float = 0.0
+    loss_sums: dict[str, float] = field(default_factory=dict)
+    loss_count: int = 0
+    best: float | None = None
+    best_epoch: int | None = None
+
+
+Variables = dict[str, Sequence["keras.Variable"]]
+"""What a checkpoint holds by name: the variables of network, averaged network and optimizer."""
+
+
+def save_checkpoint(folder: Path, progress: Progress, variables: Variables) -> None:
+    """Write a checkpoint into `folder` and drop all but the newest two. Raises OSError, and leaves no half of one."""
+    place = folder / f"step_{progress.step:08d}"
+    unfinished = folder / f"{place.name}.unfinished"
+    try:
+        unfinished.mkdir(parents=True)
+        arrays = {
+            f"{name}/{index}": np.asarray(variable)
+            for name, group in variables.items()
+            for index, variable in enumerate(group)
+        }
+        np.savez(unfinished / "variables.npz", **arrays)
+        (unfinished / "progress.json").write_text(json.dumps(asdict(progress)))
+        shutil.rmtree(place, ignore_errors=True)
+        unfinished.rename(place)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for old in _checkpoints(folder)[KEPT:]:
+        shutil.rmtree(old)
+
+
+def restore_checkpoint(folder: Path, variables: Variables) -> Progress:
+    """Put the newest checkpoint that can be read whole into `variables`. Without any, a run is at its beginning."""
+    for place in _checkpoints(folder):
+        try:
+            progress = Progress(**json.loads((place / "progress.json").read_text()))
+            arrays = _read_arrays(place / "variables.npz")
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+            continue  # cut short by a full disk or a power failure: the one before is whole
+        for name, group in variables.items():
+            for index, variable in enumerate(group):
+                variable.assign(arrays[f"{name}/{index}"])
+        return progress
+    return Progress()
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    with np.load(path) as archive:
+        return dict(archive)  # reads every array, and so verifies every checksum
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The newest first."""
+    return sorted((path for path in folder.glob("step_*") if path.suffix != ".unfinished"), reverse=True)

@@ -1,0 +1,195 @@
+"""What the tabs share: settings as controls and as checked values, and models loaded behind the page."""
+
+import html
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from ddim import checkpoints
+from ddim.images import to_pil
+from ddim.noise import SEED_BOUND, seed_range
+from ddim.sampling import SampleConfig
+
+if TYPE_CHECKING:
+    from ddim.model import DiffusionModel
+
+SOLVERS = [
+    ("DDIM", "ddim"),
+    ("Heun, 2nd order, two evaluations a step", "heun"),
+    ("Adams-Bashforth, 2nd order", "ab2"),
+    ("Adams-Bashforth, 3rd order", "ab3"),
+    ("Adams-Bashforth, 4th order", "ab4"),
+    ("DPM-Solver++ 2M", "dpmpp2m"),
+    ("UniPC-2", "unipc"),
+]
+VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
+VISITORS_AT_ONCE = 8
+NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
+
+
+class Number(NamedTuple):
+    """A setting that is a number: its label, its bounds, and its step, an integer where it must be whole."""
+
+    label: str
+    minimum: float
+    maximum: float
+    step: float = 1
+
+
+NUMBERS = {
+    "seed": Number("Seed", 0, SEED_BOUND - 1),
+    "num_images": Number("Pictures", 1, 64),
+    "num_steps": Number("Steps", 1, 100),
+    "eta": Number("Eta: fresh noise in each step", 0, 1, 0.05),
+    "min_signal_rate": Number("Lowest signal rate", 0.001, 0.5, 0.001),
+    "max_signal_rate": Number("Highest signal rate", 0.5, 1, 0.001),
+}
+
+
+class SamplingControls(NamedTuple):
+    """Controls for the fields of SampleConfig, in their order, and a read-out."""
+
+    num_steps: gr.Slider
+    solver: gr.Dropdown
+    eta: gr.Slider
+    variance: gr.Radio
+    node_placement: gr.Radio
+    min_signal_rate: gr.Slider
+    max_signal_rate: gr.Slider
+    precision: gr.Textbox
+
+
+def slider(name: str, value: float, **options: Any) -> gr.Slider:
+    """A slider for one of NUMBERS."""
+    return gr.Slider(value=value, **NUMBERS[name]._asdict(), **options)
+
+
+def weights_selector(runs_dir: str | Path) -> gr.Dropdown:
+    names = checkpoints.available(runs_dir)
+    return gr.Dropdown(names, value=names[0] if names else None, label="Weights")
+
+
+def sampling_controls(weights: gr.Dropdown) -> SamplingControls:
+    """Lay out and wire how to sample: steps, solver and eta in sight, the rest in an accordion."""
+    default = SampleConfig()
+    num_steps = slider("num_steps", default.num_steps)
+    solver = gr.Dropdown(SOLVERS, value=default.solver, label="Solver", filterable=False)
+    eta = slider("eta", default.eta, info="0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise.")
+    with gr.Accordion("Advanced", open=False):
+        variance = gr.Radio(VARIANCES, value=default.variance, label="Variance of fresh noise, with eta above 0")
+        node_placement = gr.Radio(NODE_PLACEMENTS, value=default.node_placement, label="Diffusion times of N steps")
+        min_signal_rate = slider("min_signal_rate", default.min_signal_rate)
+        max_signal_rate = slider("max_signal_rate", default.max_signal_rate)
+        precision = gr.Textbox(
+            "chosen when the weights are loaded", label="Precision of the network", interactive=False
+        )
+
+    solver.change(_eta_of_solver, solver, eta, queue=False, show_progress="hidden", api_visibility="private")
+    # `input`, not `change`: an address that names weights brings signal rates of its own.
+    weights.input(
+        _trained_rates, weights, [min_signal_rate, max_signal_rate], show_progress="hidden", api_visibility="private"
+    )
+    return SamplingControls(
+        num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate, precision
+    )
+
+
+def _eta_of_solver(solver: str):
+    return gr.Slider(interactive=True) if solver == "ddim" else gr.Slider(value=0, interactive=False)
+
+
+def _trained_rates(weights: str) -> tuple[float, float]:
+    with errors_shown():
+        trained = checkpoints.read_card(checkpoints.find(weights))["model"]
+    return trained["min_signal_rate"], trained["max_signal_rate"]
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """At the edge of the page: what is wrong with a request is told to the visitor who made it."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from error
+
+
+def read_number(name: str, value: Any) -> float:
+    """One of NUMBERS as it arrives: number, text or nothing. Raises ValueError outside of its bounds."""
+    label, minimum, maximum, step = NUMBERS[name]
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    is_whole = isinstance(step, int)
+    if not minimum <= number <= maximum or (is_whole and not number.is_integer()):
+        kind = "a whole number" if is_whole else "a number"
+        name = label.split(":")[0]
+        raise ValueError(f"{name} must be {kind} from {minimum} to {maximum}, but is {value!r}.")
+    return int(number) if is_whole else number
+
+
+def read_seeds(seed: Any, num_images: Any) -> list[int]:
+    """The seeds of a request. Raises ValueError for numbers out of bounds."""
+    return seed_range(read_number("seed", seed), read_number("num_images", num_images))
+
+
+def read_config(*settings: Any) -> SampleConfig:
+    """The fields of SampleConfig as they arrive, in their order, checked. Raises ValueError."""
+    named = zip([field.name for field in fields(SampleConfig)], settings, strict=True)
+    return SampleConfig(**{name: read_number(name, value) if name in NUMBERS else value for name, value in named})
+
+
+def read_weights(name: Any, runs_dir: str | Path) -> str:
+    """The name if `available` lists it, since visitors may not load files from anywhere. Raises ValueError."""
+    names = checkpoints.available(runs_dir)
+    if name not in names:
+        raise ValueError(f"There are no weights {name!r}. There are: {', '.join(names) or 'none'}.")
+    return name
+
+
+_loading = threading.Lock()
+
+
+def load_model(name: str, runs_dir: str | Path) -> "DiffusionModel":
+    """The model with these weights, shared by all visitors; the two used last are kept.
+
+    Raises ValueError or OSError where there are none or they are damaged.
+    """
+    stem = checkpoints.find(read_weights(name, runs_dir))
+    with _loading:
+        return _load(name, Path(f"{stem}{checkpoints.WEIGHTS_SUFFIX}").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, modified: int) -> "DiffusionModel":
+    model = checkpoints.load(name)
+    model.card["name"] = name  # what load takes: the card of a run only says "best"
+    return model
+
+
+def warm_up(runs_dir: str | Path) -> None:
+    """Load the weights that the page opens with and compile the batches that visitors ask for first."""
+    for name in checkpoints.available(runs_dir)[:1]:
+        try:
+            model = load_model(name, runs_dir)
+        except (ValueError, OSError) as error:  # whoever presses the button is told as well
+            print(error, file=sys.stderr)
+        else:
+            for num_images in (16, 1):
+                model.engine(np.zeros((num_images, *model.image_shape), np.float32), np.ones(num_images, np.float32))
+
+
+def captioned(images: np.ndarray, recipe: Mapping[str, Any]) -> list[tuple[Any, str]]:
+    """Pictures (B, H, W, C) uint8 for a gallery, with its seed below each and its recipe inside; `recipe` is the first's."""
+    seeds = range(recipe["seed"], recipe["seed"] + len(images))
+    return [
+        (to_pil(image, {**recipe, "seed": seed}), f"seed {seed}") for image, seed in zip(images, seeds, strict=True)
+    ]
