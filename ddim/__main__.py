@@ -36,8 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without listing all options before it."""
+
+    def error(self, message: str):
+        self.exit(2, f"ddim: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ddim", description="Pictures out of noise, and how to learn it.")
+    parser = OneLineParser(prog="python -m ddim", description="Pictures out of noise, and how to learn it.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_sample(commands)
     _add_train(commands)

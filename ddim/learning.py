@@ -125,8 +125,8 @@ class AfterEachBatch(keras.callbacks.Callback):
         self.time = now
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(
-                f"The loss is {logs['loss']} at step {self.progress.step}: training diverged. The last good weights are "
-                "kept. A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
+                f"The loss is {logs['loss']} at step {self.progress.step}: training diverged. The last good weights "
+                "are kept. A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
             )
         self.report({name: float(logs[name]) for name in ("loss", "image_loss")})
         if self.stop_requested():

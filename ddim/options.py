@@ -1,6 +1,6 @@
-"""Command-line options made from a configuration: names, types, defaults, choices and help all come from its dataclass.
+"""Command-line options made from a configuration: name, type, default, choices and help all come from its dataclass.
 
-A field `num_steps` becomes `--num-steps`, and its help is the sentence that the docstring says of it under "Attributes".
+A field `num_steps` becomes `--num-steps`; its help is what the docstring says of it under "Attributes".
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def add_options(parser: argparse.ArgumentParser, configuration: type) -> None:
-    """One option a field; fields that are configurations themselves add theirs. Unset options stay out of the result."""
+    """One option a field; a field that is a configuration itself adds its own. Unset options stay out."""
     hints = typing.get_type_hints(configuration)
     help_texts = attribute_texts(configuration)
     for field in dataclasses.fields(configuration):
