@@ -1,13 +1,14 @@
 """The diffusion model: a network with what it takes to read its outputs as noises and pictures."""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from ddim.engine import Engine
+from ddim.options import check_choices
 from ddim.sampling import SampleConfig
-from ddim.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule
+from ddim.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule, ScheduleName
 from ddim.solvers import Prediction
 from ddim.unet import UNetConfig
 
@@ -31,16 +32,12 @@ class ModelConfig:
 
     network: UNetConfig = field(default_factory=UNetConfig)
     prediction_type: PredictionType = "noise"
-    schedule: str = "cosine"
+    schedule: ScheduleName = "cosine"
     min_signal_rate: float = MIN_SIGNAL_RATE
     max_signal_rate: float = MAX_SIGNAL_RATE
 
     def __post_init__(self):
-        if self.prediction_type not in get_args(PredictionType):
-            known = ", ".join(get_args(PredictionType))
-            raise ValueError(f"prediction_type must be one of {known}, but is {self.prediction_type!r}.")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, but is {self.schedule!r}.")
+        check_choices(self)
         if self.prediction_type == "image" and self.max_signal_rate == 1:
             raise ValueError("With prediction_type 'image', max_signal_rate must be below 1: no noise could be told.")
         self.training_schedule()  # the schedule checks the signal rates

@@ -1,4 +1,4 @@
-"""Command-line options made from a configuration: name, type, default, choices and help all come from its dataclass.
+"""What a configuration's dataclass says of itself, so that nothing is listed twice: choices, and command-line options.
 
 A field `num_steps` becomes `--num-steps`; its help is what the docstring says of it under "Attributes".
 """
@@ -9,6 +9,14 @@ import re
 import types
 import typing
 from typing import Any
+
+
+def check_choices(configuration: Any) -> None:
+    """Raise ValueError if a field of a Literal type has none of its values."""
+    for name, hint in typing.get_type_hints(type(configuration)).items():
+        choices, value = typing.get_args(hint), getattr(configuration, name)
+        if typing.get_origin(hint) is typing.Literal and value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, but is {value!r}.")
 
 
 def add_options(parser: argparse.ArgumentParser, configuration: type) -> None:
@@ -35,6 +43,21 @@ def configuration_from(configuration: type, options: dict[str, Any]) -> Any:
         elif field.name in options:
             fields[field.name] = options[field.name]
     return configuration(**fields)
+
+
+def arguments_of(configuration: Any) -> list[str]:
+    """The command-line arguments that make this configuration again; defaults are left out."""
+    arguments = []
+    for field in dataclasses.fields(configuration):
+        value, option = getattr(configuration, field.name), "--" + field.name.replace("_", "-")
+        if dataclasses.is_dataclass(value):
+            arguments += arguments_of(value)
+        elif isinstance(value, bool):
+            arguments += [option] * (value and not field.default)
+            arguments += [option.replace("--", "--no-", 1)] * (field.default and not value)
+        elif value != field.default:
+            arguments.append(f"{option}={_written(value)}")
+    return arguments
 
 
 def attribute_texts(configuration: type) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A training run's folder: the only thing that the training process and those who watch it share.
+"""A training run: its folder, which is all that the training process and those who watch it share, and its process.
 
 config.json          what was asked for
 metrics.jsonl        a line an epoch, and a shorter one every few seconds
@@ -10,6 +10,11 @@ status.json          how it stands
 
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,3 +140,56 @@ def _try_lock(file) -> bool:
     except OSError:
         return False
     return True
+
+
+def training_refusal() -> str | None:
+    """Why this place shows runs but starts none, or None where training is allowed."""
+    switch = os.environ.get("DDIM_TRAINING")
+    if switch == "off":
+        return "Training is switched off here (DDIM_TRAINING=off): recorded runs are shown, but none can be started."
+    if "SPACE_ID" in os.environ and switch != "on":
+        return "A Space shows recorded runs, but starts none: train on a machine of your own or on Colab."
+    return None
+
+
+def start(run: Path, arguments: list[str]) -> None:
+    """Start `python -m ddim train` with these arguments in the folder `run`, and return once it holds the run.
+
+    The process outlives this one and hears no Ctrl-C meant for it. Raises ValueError if training is refused here, or
+    with the last words of a process that could not begin.
+    """
+    if refusal := training_refusal():
+        raise ValueError(refusal)
+    run.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "ddim", "train", f"--runs-dir={run.parent.resolve()}", f"--run={run.name}"]
+    with (run / "train.log").open("a") as log:
+        process = subprocess.Popen(
+            [*_NICE, *command, *arguments],
+            cwd=Path(__file__).resolve().parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # so that no zombie is left of it
+    while not is_locked(run):
+        if process.poll() is not None:
+            raise ValueError((run / "train.log").read_text().strip().rpartition("\n")[2].removeprefix("ddim: "))
+        time.sleep(0.1)
+
+
+def stop(run: Path) -> None:
+    """Ask the run's process to finish its batch, save and end."""
+    status = read_status(run)
+    if status.state == RUNNING and status.process:
+        os.kill(status.process, signal.SIGTERM)
+
+
+def delete(run: Path) -> None:
+    """Remove the run with all that it learned. Raises ValueError while it is running."""
+    if is_locked(run):
+        raise ValueError(f"{run.name} is running: stop it before it is deleted.")
+    shutil.rmtree(run)
+
+
+_NICE = ["nice", "-n", "5"] if shutil.which("nice") else []  # pages answer first

@@ -10,12 +10,13 @@ over the short range that such networks learn, it serves every solver best.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from ddim.images import to_uint8
 from ddim.noise import noises_from_seeds
+from ddim.options import check_choices
 from ddim.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, CosineSchedule, Rates
 from ddim.solvers import DDIM, AdamsBashforth, Denoise, DPMSolverPP2M, Heun, Solver, UniPC
 
@@ -57,9 +58,7 @@ class SampleConfig:
     def __post_init__(self):
         if not isinstance(self.num_steps, int) or not 1 <= self.num_steps <= MAX_NUM_STEPS:
             raise ValueError(f"num_steps must be an integer from 1 to {MAX_NUM_STEPS}, but is {self.num_steps!r}.")
-        for name, kind in (("solver", SolverName), ("variance", Variance), ("node_placement", NodePlacement)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, but is {getattr(self, name)!r}.")
+        check_choices(self)
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must be between 0 and 1, but is {self.eta!r}.")
         if self.eta and self.solver != "ddim":

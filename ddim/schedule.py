@@ -10,7 +10,7 @@ DDIM (2010.02502); noise rate divided by signal rate is the sigma of EDM (2206.0
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -87,7 +87,8 @@ def _log_snr(signal_rate: float) -> float:
     return np.log(signal_rate**2 / (1 - signal_rate**2))
 
 
-SCHEDULES = {
+ScheduleName = Literal["cosine", "linear_variance", "linear_log_snr"]
+SCHEDULES: dict[ScheduleName, type[Schedule]] = {
     "cosine": CosineSchedule,
     "linear_variance": LinearVarianceSchedule,
     "linear_log_snr": LinearLogSNRSchedule,

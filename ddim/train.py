@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ddim import runs
 from ddim.model import ModelConfig, PredictionType
+from ddim.options import check_choices
 from ddim.run_report import Report
 from ddim.training_state import Progress
 
@@ -72,15 +73,7 @@ class TrainConfig:
     tensorboard: bool = False
 
     def __post_init__(self):
-        for name, kind in (
-            ("loss", Loss),
-            ("loss_on", PredictionType),
-            ("learning_rate_decay", LearningRateDecay),
-            ("precision", TrainingPrecision),
-            ("distribute", Distribute),
-        ):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, but is {getattr(self, name)!r}.")
+        check_choices(self)
         for name in ("epochs", "repetitions", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, but is {getattr(self, name)}.")
@@ -123,20 +116,21 @@ def train(config: TrainConfig, run: Path, show: Callable[[str], None] = lambda l
     progress now and then. Raises ValueError or OSError for what cannot be trained or written, and FloatingPointError
     if the loss diverges; the run's status says so too.
     """
-    # Keras is imported here, so that describing a run costs nothing.
-    from ddim.learning import devices
-    from ddim.training import Training
-
     run.mkdir(parents=True, exist_ok=True)
-    with runs.locked(run), _noted_signals() as stop_requested, devices(config.distribute):
+    with runs.locked(run), _noted_signals() as stop_requested:
         report = Report(run, config.epochs, config.batch_size, show, config.tensorboard)
         progress = Progress()
         report.status(runs.RUNNING, progress, "Reading pictures and compiling the network.")
         runs.write_json(run / "config.json", asdict(config))
+        # Keras is imported this late so that describing a run, and taking hold of it, costs nothing.
+        from ddim.learning import devices
+        from ddim.training import Training
+
         try:
-            training = Training(config, run, report)
-            progress = training.progress
-            training.run_epochs(stop_requested)
+            with devices(config.distribute):
+                training = Training(config, run, report)
+                progress = training.progress
+                training.run_epochs(stop_requested)
         except (ValueError, OSError, FloatingPointError) as error:
             report.status(runs.FAILED, progress, str(error))
             raise

@@ -6,7 +6,9 @@ Keras is imported where a network is built, so that a configuration costs nothin
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
+
+from ddim.options import check_choices
 
 if TYPE_CHECKING:
     import keras
@@ -50,9 +52,7 @@ class UNetConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "widths", tuple(self.widths))  # JSON has lists
-        for name, kind in (("normalization", Normalization), ("activation", Activation), ("upsampling", Upsampling)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}, but is {getattr(self, name)!r}.")
+        check_choices(self)
         if len(self.widths) < 2 or min(self.widths) < 1:
             raise ValueError(f"widths must be two or more positive numbers, but are {self.widths}.")
         if self.block_depth < 1:

@@ -60,8 +60,8 @@ class SamplingControls(NamedTuple):
     num_steps: gr.Slider
     solver: gr.Dropdown
     eta: gr.Slider
-    variance: gr.Radio
-    node_placement: gr.Radio
+    variance: gr.Dropdown
+    node_placement: gr.Dropdown
     min_signal_rate: gr.Slider
     max_signal_rate: gr.Slider
     precision: gr.Textbox
@@ -69,7 +69,7 @@ class SamplingControls(NamedTuple):
 
 def slider(name: str, value: float, **options: Any) -> gr.Slider:
     """A slider for one of NUMBERS."""
-    return gr.Slider(value=value, **NUMBERS[name]._asdict(), **options)
+    return gr.Slider(value=value, buttons=[], **NUMBERS[name]._asdict(), **options)
 
 
 def weights_selector(runs_dir: str | Path) -> gr.Dropdown:
@@ -81,11 +81,11 @@ def sampling_controls(weights: gr.Dropdown) -> SamplingControls:
     """Lay out and wire how to sample: steps, solver and eta in sight, the rest in an accordion."""
     default = SampleConfig()
     num_steps = slider("num_steps", default.num_steps)
-    solver = gr.Dropdown(SOLVERS, value=default.solver, label="Solver", filterable=False)
+    solver = _choice(SOLVERS, default.solver, "Solver")
     eta = slider("eta", default.eta, info="0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise.")
     with gr.Accordion("Advanced", open=False):
-        variance = gr.Radio(VARIANCES, value=default.variance, label="Variance of fresh noise, with eta above 0")
-        node_placement = gr.Radio(NODE_PLACEMENTS, value=default.node_placement, label="Diffusion times of N steps")
+        variance = _choice(VARIANCES, default.variance, "Variance of fresh noise, with eta above 0")
+        node_placement = _choice(NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
         min_signal_rate = slider("min_signal_rate", default.min_signal_rate)
         max_signal_rate = slider("max_signal_rate", default.max_signal_rate)
         precision = gr.Textbox(
@@ -100,6 +100,10 @@ def sampling_controls(weights: gr.Dropdown) -> SamplingControls:
     return SamplingControls(
         num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate, precision
     )
+
+
+def _choice(choices: list[tuple[str, str]], value: str, label: str) -> gr.Dropdown:
+    return gr.Dropdown(choices, value=value, label=label, filterable=False)
 
 
 def _eta_of_solver(solver: str):
@@ -188,7 +192,7 @@ def warm_up(runs_dir: str | Path) -> None:
 
 
 def captioned(images: np.ndarray, recipe: Mapping[str, Any]) -> list[tuple[Any, str]]:
-    """Pictures (B, H, W, C) uint8 for a gallery, with its seed below each and its recipe inside; `recipe` is the first's."""
+    """Pictures (B, H, W, C) uint8 for a gallery, with seed below and recipe inside; `recipe` is the first one's."""
     seeds = range(recipe["seed"], recipe["seed"] + len(images))
     return [
         (to_pil(image, {**recipe, "seed": seed}), f"seed {seed}") for image, seed in zip(images, seeds, strict=True)

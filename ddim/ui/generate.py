@@ -1,9 +1,10 @@
 """The tab Generate: pictures form out of noise while one looks on."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -11,8 +12,11 @@ from PIL import Image
 
 from ddim import checkpoints
 from ddim.images import default_columns, grid, read_recipe, to_pil, to_uint8
-from ddim.sampling import Step, recipe_of, sample
+from ddim.sampling import SampleConfig, Step, recipe_of, sample
 from ddim.ui import controls, recall
+
+if TYPE_CHECKING:
+    from ddim.model import DiffusionModel
 
 INTRODUCTION = (
     "This network has seen nothing but flowers: shown pure noise, it says which flower might be hidden in it. "
@@ -21,6 +25,7 @@ INTRODUCTION = (
 )
 IDLE = "Ctrl + Enter generates, Esc stops."
 SECONDS_BETWEEN_SHEETS = 0.1
+PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 # In the browser, so that it takes no round trip. The seeds thrown are short enough to be read out to a friend.
 THROW_DICE = "() => Math.floor(Math.random() * 1000000)"
@@ -43,30 +48,56 @@ class Settings(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """What was generated: two sheets while it forms, then a gallery; and how to make it again."""
+    """What was generated: two sheets while it forms, then a gallery."""
 
     live: gr.Row
     noisy_images: gr.Image
     pred_images: gr.Image
     finished: gr.Column
     gallery: gr.Gallery
-    snippet: gr.Code
+
+
+class Again(NamedTuple):
+    """How to make the same again."""
+
     address: gr.Textbox
+    snippet: gr.Code
     recipe: gr.JSON
+
+
+class Page(NamedTuple):
+    """All of the tab."""
+
+    run: gr.Button
+    stop: gr.Button
+    status: gr.HTML
+    settings: Settings
+    pictures: Pictures
+    again: Again
 
 
 def build(demo: gr.Blocks, runs_dir: str | Path) -> None:
     """Lay out and wire the tab, inside of `demo`."""
+    first_pictures, first_recipe = first_screen(runs_dir)
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
     with gr.Row(elem_classes="workbench"):
         with gr.Column(elem_classes="run"):
             run = gr.Button("Generate", variant="primary", size="lg", elem_classes="run-button")
             stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_classes="stop-button")
-            status = gr.HTML(IDLE, elem_classes="status")
+            status = gr.HTML(IDLE, elem_classes="status", padding=False)
         with gr.Column(elem_classes="settings"):
             settings = _lay_out_settings(runs_dir)
         with gr.Column(elem_classes="pictures"):
-            pictures = _lay_out_pictures(runs_dir)
+            pictures = _lay_out_pictures(first_pictures)
+        with gr.Column(elem_classes="again"):
+            again = _lay_out_again(first_recipe)
+    page = Page(run, stop, status, settings, pictures, again)
+    generated = _wire_generation(page, runs_dir)
+    _wire_recall(demo, page, generated, runs_dir)
+
+
+def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
+    run, stop, status, settings, pictures, again = page
     sampling = settings.sampling
 
     def generate(
@@ -80,40 +111,13 @@ def build(demo: gr.Blocks, runs_dir: str | Path) -> None:
             )
             yield {status: "Loading the network. After a start this takes a few seconds."}
             model = controls.load_model(weights, runs_dir)
-            started, next_sheets = time.monotonic(), 0.0
-            for step in sample(model, seeds, **asdict(config)):
-                if time.monotonic() < next_sheets:
-                    yield gr.skip()  # nothing to show, but a chance to stop
-                    continue
-                next_sheets = time.monotonic() + SECONDS_BETWEEN_SHEETS
-                yield {
-                    pictures.noisy_images: _sheet(step.noisy_images),
-                    pictures.pred_images: _sheet(step.pred_images),
-                    pictures.live: gr.Row(visible=True),
-                    pictures.finished: gr.Column(visible=False),
-                    status: _progress(step, config.num_steps),
-                }
-            recipe = recipe_of(model, config, seed=seeds[0])
-            yield {
-                pictures.gallery: controls.captioned(to_uint8(step.pred_images), recipe),
-                pictures.recipe: {**recipe, "num_images": len(seeds)},
-                pictures.noisy_images: _sheet(step.noisy_images),
-                pictures.pred_images: _sheet(step.pred_images),
-                pictures.live: gr.Row(visible=False),
-                pictures.finished: gr.Column(visible=True),
-                status: f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
-            }
+            yield from _show_forming(page, model, seeds, config)
 
-    def restore(request: gr.Request):
-        with controls.errors_shown():
-            return recall.restore("generate", request.query_params, runs_dir)
-
-    private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    pressed = run.click(None, [settings.seed, settings.new_seed], [settings.seed, run, stop], js=START, **private)
-    generating = pressed.then(
+    pressed = run.click(None, [settings.seed, settings.new_seed], [settings.seed, run, stop], js=START, **PRIVATE)
+    generated = pressed.then(
         generate,
         [settings.seed, settings.num_images, *sampling[:3], settings.weights, *sampling[3:7]],
-        [pictures.gallery, pictures.recipe, pictures.noisy_images, pictures.pred_images, status]
+        [pictures.gallery, again.recipe, pictures.noisy_images, pictures.pred_images, status]
         + [pictures.live, pictures.finished],
         preprocess=False,  # each input is checked by `controls`, with a sentence of its own
         show_progress="hidden",
@@ -121,62 +125,105 @@ def build(demo: gr.Blocks, runs_dir: str | Path) -> None:
         concurrency_limit=controls.VISITORS_AT_ONCE,
         api_name="generate",
     )
-    generating.then(None, None, [run, stop], js=GET_READY, **private)
-    generating.failure(lambda: IDLE, None, status, **private)
-    generating.success(
-        lambda weights: controls.load_model(weights, runs_dir).engine.precision,
-        settings.weights,
-        sampling.precision,
-        **private,
-    )
-    stop.click(lambda: "Stopped.", None, status, cancels=generating, **private)
-    settings.dice.click(None, None, settings.seed, js=THROW_DICE, **private)
-    described = pictures.recipe.change(_describe, pictures.recipe, [pictures.snippet, pictures.address], **private)
+    generated.then(None, None, [run, stop], js=GET_READY, **PRIVATE)
+    generated.failure(lambda: IDLE, None, status, **PRIVATE)
+    stop.click(lambda: "Stopped.", None, status, cancels=generated, **PRIVATE)
+    settings.dice.click(None, None, settings.seed, js=THROW_DICE, **PRIVATE)
+    return generated
+
+
+def _show_forming(page: Page, model: "DiffusionModel", seeds: list[int], config: SampleConfig) -> Iterator[dict]:
+    pictures = page.pictures
+    started, next_sheets = time.monotonic(), 0.0
+    for step in sample(model, seeds, **asdict(config)):
+        if time.monotonic() < next_sheets:
+            yield gr.skip()  # nothing to show, but a chance to stop
+            continue
+        next_sheets = time.monotonic() + SECONDS_BETWEEN_SHEETS
+        yield {
+            pictures.noisy_images: _sheet(step.noisy_images),
+            pictures.pred_images: _sheet(step.pred_images),
+            pictures.live: gr.Row(visible=True),
+            pictures.finished: gr.Column(visible=False),
+            page.status: _progress(step, config.num_steps),
+        }
+    recipe = recipe_of(model, config, seed=seeds[0])
+    yield {
+        pictures.gallery: controls.captioned(to_uint8(step.pred_images), recipe),
+        page.again.recipe: {**recipe, "num_images": len(seeds)},
+        pictures.noisy_images: _sheet(step.noisy_images),
+        pictures.pred_images: _sheet(step.pred_images),
+        pictures.live: gr.Row(visible=False),
+        pictures.finished: gr.Column(visible=True),
+        page.status: f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
+    }
+
+
+def _wire_recall(demo: gr.Blocks, page: Page, generated: gr.events.Dependency, runs_dir: str | Path) -> None:
+    settings, again = page.settings, page.again
+
+    def restore(request: gr.Request):
+        with controls.errors_shown():
+            return recall.restore("generate", request.query_params, runs_dir)
+
+    def read_precision(weights):
+        return controls.load_model(weights, runs_dir).engine.precision
+
+    generated.success(read_precision, settings.weights, settings.sampling.precision, **PRIVATE)
+    described = generated.success(_describe, again.recipe, [again.address, again.snippet], **PRIVATE)
     restored = demo.load(
         restore,
         None,
-        [settings.seed, settings.num_images, settings.weights, *sampling[:7]],
+        [settings.seed, settings.num_images, settings.weights, *settings.sampling[:7]],
         show_progress="hidden",
         api_visibility="private",
     )
     for event in (described, restored):
-        event.then(None, pictures.address, pictures.address, js=MAKE_ABSOLUTE, **private)
+        event.then(None, again.address, again.address, js=MAKE_ABSOLUTE, **PRIVATE)
 
 
 def _lay_out_settings(runs_dir: str | Path) -> Settings:
-    with gr.Row(elem_classes="seed"):
-        seed = gr.Number(0, **controls.NUMBERS["seed"]._asdict(), precision=0, min_width=120)
-        dice = gr.Button("🎲", elem_classes="dice", min_width=48, scale=0)
-    new_seed = gr.Checkbox(label="New seed every time")
-    num_images = controls.slider("num_images", 16)
-    weights = controls.weights_selector(runs_dir)
-    return Settings(seed, dice, new_seed, num_images, weights, controls.sampling_controls(weights))
+    with gr.Group():
+        with gr.Row(elem_classes="seed"):
+            seed = gr.Number(0, **controls.NUMBERS["seed"]._asdict(), precision=0, min_width=120)
+            dice = gr.Button("⚄", elem_classes="dice", scale=0)
+        new_seed = gr.Checkbox(label="New seed every time")
+        num_images = controls.slider("num_images", 16)
+        weights = controls.weights_selector(runs_dir)
+        sampling = controls.sampling_controls(weights)
+    return Settings(seed, dice, new_seed, num_images, weights, sampling)
 
 
-def _lay_out_pictures(runs_dir: str | Path) -> Pictures:
-    images, recipe = first_screen(runs_dir)
-    snippet, address = _describe(recipe) if recipe else (None, None)
+def _lay_out_pictures(first_pictures: list[tuple[Image.Image, str]]) -> Pictures:
     with gr.Row(visible=False, elem_classes="live") as live:
-        noisy_images = _sheet_view("Noisy pictures", "The pictures as they are at this step, with what noise is left")
-        pred_images = _sheet_view("What the network sees in them", "The pictures that the network predicts")
+        noisy_images = _sheet_view("Noisy pictures", "The pictures at this step, with the noise that is left in them")
+        pred_images = _sheet_view("Predicted pictures", "What the network sees in the noisy pictures at this step")
     with gr.Column() as finished:
         gallery = gr.Gallery(
-            images,
+            first_pictures,
             label="Pictures",
             show_label=False,
-            format="png",
+            format="png",  # lossless, with the recipe inside
             object_fit="contain",
             buttons=["download", "download_all", "fullscreen"],
             interactive=False,
             elem_classes="gallery",
         )
-    with gr.Accordion("Make these pictures again", open=False):
+    return Pictures(live, noisy_images, pred_images, finished, gallery)
+
+
+def _lay_out_again(first_recipe: dict[str, Any] | None) -> Again:
+    address, snippet = _describe(first_recipe) if first_recipe else (None, None)
+    with gr.Accordion("The same again"):
         address = gr.Textbox(
-            address, label="Address", info="Opens this page with these settings", buttons=["copy"], interactive=False
+            address, label="Address of this page with these settings", buttons=["copy"], interactive=False
         )
-        snippet = gr.Code(snippet, language="python", label="Python", buttons=["copy"], interactive=False)
-        recipe = gr.JSON(recipe, label="Recipe, as in the text of each PNG", buttons=["copy"])
-    return Pictures(live, noisy_images, pred_images, finished, gallery, snippet, address, recipe)
+        snippet = gr.Code(
+            snippet, "python", label="Python", buttons=["copy"], show_line_numbers=False, interactive=False
+        )
+        with gr.Accordion("Recipe, as in the text of each PNG", open=False):
+            recipe = gr.JSON(first_recipe, show_label=False, buttons=["copy"])
+    return Again(address, snippet, recipe)
 
 
 def _sheet_view(label: str, alt_text: str) -> gr.Image:
@@ -193,7 +240,7 @@ def _progress(step: Step, num_steps: int) -> str:
 
 
 def _describe(recipe: dict[str, Any]) -> tuple[str, str]:
-    return recall.python_snippet(recipe), recall.address_of("generate", recipe)
+    return recall.address_of("generate", recipe), recall.python_snippet(recipe)
 
 
 def first_screen(runs_dir: str | Path) -> tuple[list[tuple[Image.Image, str]], dict[str, Any] | None]:
