@@ -35,12 +35,18 @@ def load(name: str | Path, precision: str = "auto") -> DiffusionModel:
     if checksum != card["sha256"]:
         raise ValueError(
             f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
-            f"but {stem.name}.json says {card['sha256'][:8]}. Fetch or train it again."
+            f"but {stem.name}.json says {card['sha256']!s:.8}. Fetch or train it again."
         )
-    config = ModelConfig.from_json(card["model"])
-    normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
+    try:
+        config = ModelConfig.from_json(card["model"])
+        normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{stem.name}.json does not describe weights: {error}.") from error
     network = build_unet(config.network)
-    network.load_weights(weights_path)
+    try:
+        network.load_weights(weights_path)
+    except ValueError as error:  # Keras lists every number that does not fit
+        raise ValueError(f"{weights_path.name} holds another network than {stem.name}.json describes.") from error
     return DiffusionModel(config, network, normalizer, precision, card)
 
 

@@ -70,7 +70,7 @@ def add_noise(
     """
     normalized = (images / np.float32(255) - normalizer.mean) / np.sqrt(normalizer.variance)
     noises = generator.standard_normal(images.shape, dtype=np.float32)
-    diffusion_times = (generator.random() + np.arange(len(images))) / len(images) % 1
+    diffusion_times = (generator.random() + np.arange(len(images))) / len(images)
     noise_rates, signal_rates = config.training_schedule()(diffusion_times[:, None, None, None])
     rates = Rates(noise=noise_rates.astype(np.float32), signal=signal_rates.astype(np.float32))
     return Examples(

@@ -31,7 +31,7 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def to_pil(image: np.ndarray, recipe: dict | None = None) -> Image.Image:
-    """A picture (H, W, 3) uint8 for display; the recipe rides along and lands in any PNG it is saved to."""
+    """A picture (H, W, 3) uint8 for display; its recipe rides in `info`, which Gradio writes to PNGs."""
     picture = Image.fromarray(image)
     if recipe is not None:
         picture.info[RECIPE_KEY] = json.dumps(recipe)
@@ -52,7 +52,7 @@ def read_recipe(path: str | Path) -> dict:
         with Image.open(path, formats=["PNG"]) as picture:
             picture.load()
             recipe = json.loads(picture.text[RECIPE_KEY])
-    except (OSError, SyntaxError, ValueError, KeyError) as error:
+    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
         raise ValueError(f"{Path(path).name} is not a PNG that this app made: it holds no recipe.") from error
     if not isinstance(recipe, dict):
         raise ValueError(f"{Path(path).name} is not a PNG that this app made: its recipe is not one of ours.")

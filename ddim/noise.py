@@ -47,7 +47,8 @@ def slerp(start: np.ndarray, end: np.ndarray, position: float) -> np.ndarray:
     Normal noise in many dimensions lies close to a sphere; a point of this arc has the length, and so the
     variance, that the network knows (DDIM, 2010.02502, Eq. 67).
     """
-    cosine = np.vdot(start, end) / (np.linalg.norm(start) * np.linalg.norm(end))
+    exact_start, exact_end = start.astype(np.float64), end.astype(np.float64)
+    cosine = np.vdot(exact_start, exact_end) / (np.linalg.norm(exact_start) * np.linalg.norm(exact_end))
     angle = np.arccos(np.clip(cosine, -1, 1))
     if np.sin(angle) < 1e-6:  # the same direction, or opposite ones, between which no arc is the shortest
         return lerp(start, end, position)

@@ -74,8 +74,10 @@ def _kind(hint: Any) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction}
     if typing.get_origin(hint) is typing.Literal:
         return {"choices": typing.get_args(hint)}
-    if typing.get_origin(hint) is tuple:
+    if hint == tuple[int, ...]:
         return {"type": _numbers, "metavar": "N,N,..."}
+    if hint == tuple[str, ...]:
+        return {"type": lambda text: tuple(text.split(",")), "metavar": "TEXT,..."}
     return {"type": hint, "metavar": {int: "N", float: "X", str: "TEXT"}[hint]}
 
 
