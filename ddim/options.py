@@ -8,7 +8,7 @@ import dataclasses
 import re
 import types
 import typing
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def check_choices(configuration: Any) -> None:
@@ -19,45 +19,46 @@ def check_choices(configuration: Any) -> None:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, but is {value!r}.")
 
 
-def add_options(parser: argparse.ArgumentParser, configuration: type) -> None:
-    """One option a field; a field that is a configuration itself adds its own. Unset options stay out."""
-    hints = typing.get_type_hints(configuration)
-    help_texts = attribute_texts(configuration)
+class Option(NamedTuple):
+    """A field of a configuration: its name, type, default, and what the docstring says of it."""
+
+    name: str
+    hint: Any
+    default: Any
+    text: str
+
+
+def options_of(configuration: type) -> dict[str, Option]:
+    """All fields by name; a field that is a configuration itself stands for its own."""
+    hints, texts = typing.get_type_hints(configuration), attribute_texts(configuration)
+    options = {}
     for field in dataclasses.fields(configuration):
-        hint = hints[field.name]
-        if dataclasses.is_dataclass(hint):
-            add_options(parser, hint)
-            continue
-        name = "--" + field.name.replace("_", "-")
-        text = f"{help_texts[field.name]} Default: {_written(field.default)}.".replace("%", "%%")
-        parser.add_argument(name, help=text, default=argparse.SUPPRESS, **_kind(hint))
+        if dataclasses.is_dataclass(hints[field.name]):
+            options |= options_of(hints[field.name])
+        else:
+            options[field.name] = Option(field.name, hints[field.name], field.default, texts[field.name])
+    return options
 
 
-def configuration_from(configuration: type, options: dict[str, Any]) -> Any:
-    """The configuration with these options, defaults elsewhere. Raises ValueError as the configuration does."""
+def values_of(configuration: Any) -> dict[str, Any]:
+    """The value of every option."""
+    values = {}
+    for field in dataclasses.fields(configuration):
+        value = getattr(configuration, field.name)
+        values |= values_of(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return values
+
+
+def configuration_from(configuration: type, values: dict[str, Any]) -> Any:
+    """The configuration with these values, defaults elsewhere. Raises ValueError as the configuration does."""
     hints = typing.get_type_hints(configuration)
     fields = {}
     for field in dataclasses.fields(configuration):
         if dataclasses.is_dataclass(hints[field.name]):
-            fields[field.name] = configuration_from(hints[field.name], options)
-        elif field.name in options:
-            fields[field.name] = options[field.name]
+            fields[field.name] = configuration_from(hints[field.name], values)
+        elif field.name in values:
+            fields[field.name] = values[field.name]
     return configuration(**fields)
-
-
-def arguments_of(configuration: Any) -> list[str]:
-    """The command-line arguments that make this configuration again; defaults are left out."""
-    arguments = []
-    for field in dataclasses.fields(configuration):
-        value, option = getattr(configuration, field.name), "--" + field.name.replace("_", "-")
-        if dataclasses.is_dataclass(value):
-            arguments += arguments_of(value)
-        elif isinstance(value, bool):
-            arguments += [option] * (value and not field.default)
-            arguments += [option.replace("--", "--no-", 1)] * (field.default and not value)
-        elif value != field.default:
-            arguments.append(f"{option}={_written(value)}")
-    return arguments
 
 
 def attribute_texts(configuration: type) -> dict[str, str]:
@@ -65,6 +66,29 @@ def attribute_texts(configuration: type) -> dict[str, str]:
     _, _, attributes = configuration.__doc__.partition("Attributes:\n")
     texts = re.findall(r"^ {4,8}(\w+): (.*(?:\n {9,}.*)*)", attributes, re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in texts}
+
+
+def add_options(parser: argparse.ArgumentParser, configuration: type) -> None:
+    """One command-line option for each. What is not given stays out of the result."""
+    for option in options_of(configuration).values():
+        flag = "--" + option.name.replace("_", "-")
+        text = f"{option.text} Default: {written(option.default)}.".replace("%", "%%")
+        parser.add_argument(flag, help=text, default=argparse.SUPPRESS, **_kind(option.hint))
+
+
+def arguments_of(configuration: Any) -> list[str]:
+    """The command-line arguments that make this configuration again; defaults are left out."""
+    arguments = []
+    values = values_of(configuration)
+    for option in options_of(type(configuration)).values():
+        name, value = option.name.replace("_", "-"), values[option.name]
+        if value == option.default:
+            continue
+        if isinstance(value, bool):
+            arguments.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            arguments.append(f"--{name}={written(value)}")
+    return arguments
 
 
 def _kind(hint: Any) -> dict[str, Any]:
@@ -75,26 +99,27 @@ def _kind(hint: Any) -> dict[str, Any]:
     if typing.get_origin(hint) is typing.Literal:
         return {"choices": typing.get_args(hint)}
     if hint == tuple[int, ...]:
-        return {"type": _numbers, "metavar": "N,N,..."}
+        return {"type": numbers, "metavar": "N,N,..."}
     if hint == tuple[str, ...]:
         return {"type": lambda text: tuple(text.split(",")), "metavar": "TEXT,..."}
     return {"type": hint, "metavar": {int: "N", float: "X", str: "TEXT"}[hint]}
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 32,64,96,128") from error
 
 
-def _written(default: Any) -> str:
-    match default:
+def written(value: Any) -> str:
+    """A value as it is typed."""
+    match value:
         case None:
             return "none"
         case bool():
-            return "yes" if default else "no"
+            return "yes" if value else "no"
         case tuple():
-            return ",".join(map(str, default))
+            return ",".join(map(str, value))
         case _:
-            return str(default)
+            return str(value)

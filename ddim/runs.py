@@ -10,6 +10,7 @@ status.json          how it stands
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from ddim.checkpoints import WEIGHTS_DIR
 
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
 
@@ -140,6 +143,19 @@ def _try_lock(file) -> bool:
     except OSError:
         return False
     return True
+
+
+def folder_of(runs_dir: str | Path, name: str) -> Path:
+    """The folder of a run. Raises ValueError for a name that might lead elsewhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name or ""):
+        raise ValueError(f"A run's name has up to 64 letters, digits, dots, dashes and underscores, but is {name!r}.")
+    return Path(runs_dir) / name
+
+
+def recorded(runs_dir: str | Path) -> list[Path]:
+    """The folders of all runs, the newest first, and last the runs behind the shipped weights."""
+    configs = sorted(Path(runs_dir).glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent for path in configs] + sorted(WEIGHTS_DIR.glob("*.run"))
 
 
 def training_refusal() -> str | None:

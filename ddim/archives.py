@@ -1,0 +1,116 @@
+"""ZIP files that come and go: a run's best weights, and pictures to train on. What comes in is not trusted."""
+
+import hashlib
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from ddim.checkpoints import BEST, WEIGHTS_SUFFIX, load
+from ddim.data import SUFFIXES
+
+RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
+MAX_WEIGHTS_BYTES = 256 << 20
+MAX_PICTURES = 50_000
+MAX_PICTURE_BYTES = 32 << 20
+MAX_PICTURES_BYTES = 4 << 30
+CHUNK = 1 << 20
+
+
+def pack_run(run: Path, path: Path) -> None:
+    """Write a run's best weights with their card, what was asked for, and metrics. Raises ValueError without weights."""
+    if not (run / RUN_FILES[0]).is_file():
+        raise ValueError(f"{run.name} has no weights yet: they are written after the first epoch.")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in RUN_FILES:
+            if (run / name).is_file():
+                archive.write(run / name, name)
+
+
+def unpack_run(path: Path, run: Path) -> None:
+    """Make a run of a ZIP that `pack_run` wrote. Raises ValueError if it is not one, or if there is such a run."""
+    if run.exists():
+        raise ValueError(f"There is a run {run.name} already: delete it first, or rename the ZIP.")
+    unfinished = run.with_name(run.name + ".unfinished")
+    unfinished.mkdir(parents=True)
+    try:
+        with _opened(path) as archive:
+            members = {member.filename: member for member in archive.infolist()}
+            if not set(RUN_FILES[:2]) <= members.keys():
+                raise ValueError(f"{path.name} holds no weights: it must contain {RUN_FILES[0]} and {RUN_FILES[1]}.")
+            for name in RUN_FILES:
+                if name in members:
+                    with archive.open(members[name]) as source:
+                        _copy(source, unfinished / name, MAX_WEIGHTS_BYTES)
+        load(unfinished, "float32")  # refuses what does not fit its card
+        unfinished.rename(run)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def unpack_pictures(paths: Iterable[Path], folder: Path) -> Path:
+    """Put uploaded pictures, and those in uploaded ZIPs, into a new folder below `folder` and return it.
+
+    Names are replaced by checksums, so that no name leads elsewhere and no picture counts twice. Raises ValueError for
+    more than 50,000 pictures, 32 MB a picture or 4 GB in all, and if there is none.
+    """
+    unfinished = folder / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    names, total = set(), 0
+    try:
+        for suffix, source in _picture_files(paths):
+            raw = unfinished / "raw"
+            total += _copy(source, raw, MAX_PICTURE_BYTES)
+            name = hashlib.sha256(raw.read_bytes()).hexdigest()[:32] + suffix
+            raw.rename(unfinished / name)
+            names.add(name)
+            if len(names) > MAX_PICTURES or total > MAX_PICTURES_BYTES:
+                raise ValueError(f"An upload holds at most {MAX_PICTURES} pictures and {MAX_PICTURES_BYTES >> 30} GB.")
+        if not names:
+            raise ValueError(f"The upload holds no pictures: their names end in {' '.join(SUFFIXES)}.")
+        place = folder / hashlib.sha256("".join(sorted(names)).encode()).hexdigest()[:8]
+        if not place.exists():
+            unfinished.rename(place)
+        return place
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _picture_files(paths: Iterable[Path]) -> Iterator[tuple[str, IO[bytes]]]:
+    """The ending of each picture's name, and its content."""
+    for path in paths:
+        if path.suffix.lower() == ".zip":
+            with _opened(path) as archive:
+                for member in archive.infolist():
+                    suffix = Path(member.filename).suffix.lower()
+                    if suffix in SUFFIXES and not member.is_dir():
+                        with archive.open(member) as source:
+                            yield suffix, source
+        elif path.suffix.lower() in SUFFIXES:
+            with path.open("rb") as source:
+                yield path.suffix.lower(), source
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path.name} is not a ZIP file, or a damaged one.") from error
+
+
+def _copy(source: IO[bytes], path: Path, limit: int) -> int:
+    """Copy at most `limit` bytes, whatever a ZIP's list of contents claims. Raises ValueError if there are more."""
+    copied = 0
+    try:
+        with path.open("wb") as target:
+            while chunk := source.read(CHUNK):
+                copied += len(chunk)
+                if copied > limit:
+                    raise ValueError(f"A file in the upload is larger than {limit >> 20} MB.")
+                target.write(chunk)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"The upload holds a file that cannot be unpacked: {error}.") from error
+    return copied

@@ -1,0 +1,26 @@
+import numpy as np
+
+from ddim.chart import COLOURS, line_chart
+
+
+def has_colour(picture, colour):
+    wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    return (picture == wanted).all(axis=-1)
+
+
+def test_every_line_is_drawn_in_a_colour_of_its_own():
+    lines = {f"line {index}": [(5, index + 1.0, 0.1), (50, index + 2.0, 0.1)] for index in range(7)}
+    picture = line_chart(lines, "title", "x", "y")
+    assert picture.dtype == np.uint8
+    for colour in COLOURS[:7]:
+        assert has_colour(picture, colour).sum() > 100
+
+
+def test_more_is_higher_and_later_is_further_right():
+    picture = line_chart({"rising": [(1, 0.0, 0), (100, 10.0, 0)]}, "", "", "")[:, :740]
+    rows, columns = np.nonzero(has_colour(picture, COLOURS[0]))
+    assert rows[columns.argmin()] > rows[columns.argmax()]
+
+
+def test_one_point_and_numbers_below_zero_can_be_drawn():
+    assert has_colour(line_chart({"floor": [(20, -0.1, 0)]}, "", "", ""), COLOURS[0]).any()
