@@ -133,9 +133,8 @@ class Evaluation:
 
     def measure(self, model: DiffusionModel, settings: dict[str, Any], show: Callable[[str], None]) -> Measurement:
         """Generate and measure as often as there are generations."""
-        sample_config = model.sample_config(**settings)
-        nfe = 2 * sample_config.num_steps - 1 if sample_config.solver == "heun" else sample_config.num_steps
-        measurement = Measurement(model.card.get("name", ""), model.card.get("sha256", ""), sample_config, nfe)
+        config = model.sample_config(**settings)
+        measurement = Measurement(model.card.get("name", ""), model.card.get("sha256", ""), config, config.nfe)
         for generation in range(self.config.generations):
             first_seed = self.config.first_seed + generation * self.config.num_images
             features = self.encoder.features(self._generate(model, first_seed, settings, show))

@@ -72,6 +72,11 @@ class SampleConfig:
     def schedule(self) -> CosineSchedule:
         return CosineSchedule(self.min_signal_rate, self.max_signal_rate)
 
+    @property
+    def nfe(self) -> int:
+        """Network evaluations a picture takes."""
+        return 2 * self.num_steps - 1 if self.solver == "heun" else self.num_steps
+
     def diffusion_times(self) -> np.ndarray:
         """The nodes (num_steps,) float64, from 1 down."""
         if self.node_placement == "inclusive":
