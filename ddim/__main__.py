@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ddim.checkpoints import load
+from ddim.engine import PRECISIONS
 from ddim.images import grid, save_png, to_uint8
 from ddim.noise import seed_range
 from ddim.options import add_options, configuration_from
@@ -55,7 +56,7 @@ def _add_sample(commands) -> None:
     parser = commands.add_parser("sample", help="make pictures", description="Make pictures and save them as a grid.")
     parser.set_defaults(command=_sample)
     parser.add_argument("--weights", default=FLOWERS, metavar="NAME", help=f"Name, path or run. Default: {FLOWERS}.")
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16. Default: auto.")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="Of the network. Default: auto.")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="Picture i has seed N + i. Default: 0.")
     parser.add_argument("--num-images", type=int, default=16, metavar="N", help="How many pictures. Default: 16.")
     parser.add_argument("--rows", type=int, metavar="N", help="Rows of the grid. Default: as in a square.")
@@ -99,10 +100,9 @@ def _add_train(commands) -> None:
 
 def _train(runs_dir: Path, run: str, resume: bool, preset: str, **options) -> int:
     folder = runs_dir / run
-    has_begun = (folder / "config.json").exists()
-    if resume and not has_begun:
+    if resume and not (folder / "config.json").exists():
         raise ValueError(f"There is no run {folder} to resume.")
-    if has_begun and not resume:
+    if (folder / "checkpoints").exists() and not resume:
         raise ValueError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
     if resume and options:
         raise ValueError("A resumed run keeps its own options: give only --run, --runs-dir and --resume.")

@@ -58,6 +58,7 @@ def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
     unfinished = stem.with_name(f"{stem.name}.unfinished{WEIGHTS_SUFFIX}")
+    _reserve(unfinished, sum(8192 + weight.nbytes for weight in model.network.get_weights()))
     model.network.save_weights(unfinished)
     card = {
         "name": stem.name,
@@ -70,6 +71,14 @@ def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
     unfinished_card.write_text(json.dumps(card, indent=2) + "\n")
     unfinished.replace(f"{stem}{WEIGHTS_SUFFIX}")
     unfinished_card.replace(f"{stem}.json")
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Raise OSError if a file of `size` bytes finds no room: HDF5 would take the whole process down."""
+    try:
+        path.write_bytes(bytes(size))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def find(name: str | Path) -> Path:

@@ -40,8 +40,33 @@ def compile_losses(
     )
 
 
+class MirroredAdamW(keras.optimizers.AdamW):
+    """AdamW that clips the gradients of the whole batch, though devices share it.
+
+    Under MirroredStrategy Keras clips on each device the gradients of its part, and sums them after that. Here each
+    device has the mean of all parts before: clipped to its share of the norm, they sum to what one device would clip.
+    """
+
+    def __init__(self, *arguments, global_clipnorm: float, **settings):
+        import tensorflow as tf
+
+        share = global_clipnorm / tf.distribute.get_strategy().num_replicas_in_sync
+        super().__init__(*arguments, global_clipnorm=share, **settings)
+
+    def apply(self, grads, trainable_variables=None):
+        import tensorflow as tf
+
+        means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, grads)
+        super().apply(means, trainable_variables)
+
+
 def new_optimizer(
-    learning_rate: float, decay_steps: int | None, weight_decay: float, clip_norm: float, loss_scaling: bool
+    learning_rate: float,
+    decay_steps: int | None,
+    weight_decay: float,
+    clip_norm: float,
+    loss_scaling: bool,
+    mirrored: bool = False,
 ) -> keras.optimizers.Optimizer:
     """AdamW (1711.05101); with `decay_steps`, the learning rate falls to 0 along a cosine over that many steps.
 
@@ -51,37 +76,50 @@ def new_optimizer(
     schedule = learning_rate
     if decay_steps:
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=clip_norm or None
-    )
+    kind = MirroredAdamW if mirrored and clip_norm else keras.optimizers.AdamW
+    optimizer = kind(schedule, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=clip_norm or None)
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
 
 
 def update_average(averages: Iterable[keras.Variable], weights: Iterable[keras.Variable], momentum: float) -> None:
     """average <- momentum * average + (1 - momentum) * weight, batch statistics included: they fit averaged weights."""
     for average, weight in zip(averages, weights, strict=True):
-        average.assign(momentum * average + (1 - momentum) * ops.convert_to_tensor(weight))
+        # As an array, since the average is on one device, and the weights may be on several.
+        average.assign(momentum * average + (1 - momentum) * ops.convert_to_numpy(weight))
 
 
-def devices(distribute: Distribute) -> AbstractContextManager:
-    """Where to build and compile: on one device, or on all of this machine, each with its part of every batch.
+def devices(distribute: Distribute, batch_size: int) -> Callable[[], AbstractContextManager]:
+    """Where to build, compile and fit: on one device, or on all of this machine, each with its part of every batch.
 
     "mirrored" is TensorFlow's MirroredStrategy; "data_parallel" is keras.distribution on JAX, across machines too.
-    Raises ValueError for a backend that cannot.
+    Raises ValueError for a backend that cannot, and a batch that cannot be shared evenly.
     """
     needed = {"mirrored": "tensorflow", "data_parallel": "jax"}.get(distribute, keras.backend.backend())
     if needed != keras.backend.backend():
         raise ValueError(f"--distribute {distribute} needs the Keras backend {needed}: set KERAS_BACKEND={needed}.")
     match distribute:
         case "none":
-            return nullcontext()
+            return nullcontext
         case "mirrored":
             import tensorflow as tf
 
             found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-            return tf.distribute.MirroredStrategy([device.name for device in found]).scope()
+            strategy = tf.distribute.MirroredStrategy([device.name for device in found])
+            count, scope = strategy.num_replicas_in_sync, strategy.scope
         case "data_parallel":
-            return keras.distribution.DataParallel(auto_shard_dataset=False).scope()
+            distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
+            count, scope = distribution.device_mesh.devices.size, distribution.scope
+    if batch_size % count:
+        raise ValueError(f"batch_size must be a multiple of the {count} devices that share it, but is {batch_size}.")
+    return scope
+
+
+def diverged(loss: float, step: int) -> str:
+    """What to tell of a loss that is not finite."""
+    return (
+        f"The loss is {loss} at step {step}: training diverged. The last good weights are kept. "
+        "A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
+    )
 
 
 class AfterEachBatch(keras.callbacks.Callback):
@@ -124,10 +162,7 @@ class AfterEachBatch(keras.callbacks.Callback):
         self.progress.seconds += now - self.time
         self.time = now
         if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(
-                f"The loss is {logs['loss']} at step {self.progress.step}: training diverged. The last good weights "
-                "are kept. A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
-            )
+            raise FloatingPointError(diverged(logs["loss"], self.progress.step))
         self.report({name: float(logs[name]) for name in ("loss", "image_loss")})
         if self.stop_requested():
             self.model.stop_training = True

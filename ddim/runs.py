@@ -176,6 +176,8 @@ def start(run: Path, arguments: list[str]) -> None:
     """
     if refusal := training_refusal():
         raise ValueError(refusal)
+    if is_locked(run):
+        raise ValueError(f"{run.name} is running already.")
     run.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "ddim", "train", f"--runs-dir={run.parent.resolve()}", f"--run={run.name}"]
     with (run / "train.log").open("a") as log:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ddim import runs
 from ddim.model import ModelConfig, PredictionType
+from ddim.noise import SEED_BOUND
 from ddim.options import check_choices
 from ddim.run_report import Report
 from ddim.training_state import Progress
@@ -17,6 +18,9 @@ Loss = Literal["mae", "mse"]
 TrainingPrecision = Literal["auto", "float32", "bfloat16", "float16"]
 LearningRateDecay = Literal["none", "cosine"]
 Distribute = Literal["none", "mirrored", "data_parallel"]
+KidBlock = Literal[
+    "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
+]  # fmt: skip
 StopRequested = Callable[[], signal.Signals | None]
 
 
@@ -66,7 +70,7 @@ class TrainConfig:
     seed: int = 0
     init_weights: str | None = None
     kid_images: int = 1024
-    kid_block: str = "mixed10"
+    kid_block: KidBlock = "mixed10"
     inception_weights: str | None = None
     checkpoint_minutes: float = 5.0
     distribute: Distribute = "none"
@@ -80,9 +84,11 @@ class TrainConfig:
         for name in ("learning_rate", "checkpoint_minutes"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, but is {getattr(self, name)}.")
-        for name in ("weight_decay", "clip_norm", "kid_images", "seed"):
+        for name in ("weight_decay", "clip_norm", "kid_images"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be below 0, but is {getattr(self, name)}.")
+        if not 0 <= self.seed < SEED_BOUND:
+            raise ValueError(f"seed must be from 0 to {SEED_BOUND - 1}, but is {self.seed}.")
         if not 0 <= self.ema_momentum < 1:
             raise ValueError(f"ema_momentum must be at least 0 and below 1, but is {self.ema_momentum}.")
 
@@ -123,14 +129,12 @@ def train(config: TrainConfig, run: Path, show: Callable[[str], None] = lambda l
         report.status(runs.RUNNING, progress, "Reading pictures and compiling the network.")
         runs.write_json(run / "config.json", asdict(config))
         # Keras is imported this late so that describing a run, and taking hold of it, costs nothing.
-        from ddim.learning import devices
         from ddim.training import Training
 
         try:
-            with devices(config.distribute):
-                training = Training(config, run, report)
-                progress = training.progress
-                training.run_epochs(stop_requested)
+            training = Training(config, run, report)
+            progress = training.progress
+            training.run_epochs(stop_requested)
         except (ValueError, OSError, FloatingPointError) as error:
             report.status(runs.FAILED, progress, str(error))
             raise

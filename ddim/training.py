@@ -4,6 +4,7 @@ The network learns by plain supervised `fit`, one call an epoch, on batches that
 learning.py). What happens between epochs is ordinary code. All that is kept lies in the run's folder (runs.py).
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from ddim.data import load_images
 from ddim.engine import has_native_bfloat16
 from ddim.examples import Batches, training_examples
 from ddim.kid import InceptionEncoder
-from ddim.learning import AfterEachBatch, compile_losses, learning_network, new_optimizer
+from ddim.learning import AfterEachBatch, compile_losses, devices, diverged, learning_network, new_optimizer
 from ddim.model import DiffusionModel, Normalizer
 from ddim.run_report import Report
 from ddim.train import StopRequested, TrainConfig, TrainingPrecision
@@ -33,6 +34,7 @@ class Training:
         self.config = config
         self.run = run
         self.report = report
+        self.devices = devices(config.distribute, config.batch_size)
         keras.utils.set_random_seed(config.seed)
 
         # Pictures. Those for validation are shuffled once, so that a part of them is of all categories.
@@ -44,19 +46,10 @@ class Training:
         if self.steps_per_epoch == 0:
             raise ValueError(f"{len(images)} training pictures do not fill one batch of {config.batch_size}.")
 
-        # Networks: one learns; `model` holds its average, which is all that is ever shown.
+        # Networks: one learns, on all devices; `model` holds its average, which is all that is ever shown, on one.
         self.model = _initial_model(config, images)
-        synchronized = config.distribute == "mirrored"
-        self.network = build_unet(config.model.network, network_precision(config.precision), synchronized)
-        self.network.set_weights(self.model.network.get_weights())
-        self.learner = learning_network(self.network, config.model.prediction_type)
-        decay_steps = config.epochs * self.steps_per_epoch if config.learning_rate_decay == "cosine" else None
-        loss_scaling = network_precision(config.precision) == "mixed_float16"
-        self.optimizer = new_optimizer(
-            config.learning_rate, decay_steps, config.weight_decay, config.clip_norm, loss_scaling
-        )
-        self.optimizer.build(self.learner.trainable_variables)
-        compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
+        with self.devices():
+            self._build_learner()
 
         # Measures.
         self.examples_at = training_examples(
@@ -71,6 +64,20 @@ class Training:
         self.progress = restore_checkpoint(run / "checkpoints", self._variables())
         self.checkpoint_time = time.monotonic()
         runs.cut_metrics(run, self.progress.step, self.progress.epochs_done)
+
+    def _build_learner(self) -> None:
+        config, mirrored = self.config, self.config.distribute == "mirrored"
+        precision = network_precision(config.precision)
+        self.network = build_unet(config.model.network, precision, synchronized=mirrored)
+        self.network.set_weights(self.model.network.get_weights())
+        self.learner = learning_network(self.network, config.model.prediction_type)
+        decay_steps = config.epochs * self.steps_per_epoch if config.learning_rate_decay == "cosine" else None
+        loss_scaling = precision == "mixed_float16"
+        self.optimizer = new_optimizer(
+            config.learning_rate, decay_steps, config.weight_decay, config.clip_norm, loss_scaling, mirrored
+        )
+        self.optimizer.build(self.learner.trainable_variables)
+        compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
 
     def run_epochs(self, stop_requested: StopRequested) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
@@ -102,7 +109,8 @@ class Training:
             after_batch,
         )
         batches = Batches(self.examples_at, self.progress.step, end)
-        self.learner.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
+        with self.devices():
+            self.learner.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
 
     def _close_epoch(self) -> None:
         """Measure, show, keep the weights if they are the best so far, and log."""
@@ -111,6 +119,8 @@ class Training:
         self.report.show(f"epoch {progress.epochs_done}/{self.config.epochs}  measuring")
         losses = {name: total / progress.loss_count for name, total in progress.loss_sums.items()}
         validation = self.measure_losses()
+        if not math.isfinite(validation["val_loss"]):
+            raise FloatingPointError(diverged(validation["val_loss"], progress.step))
         kid = self.measure_kid(self.model) if self.measure_kid else None
         save_samples(self.model, self.run / "samples" / f"epoch_{progress.epochs_done:04d}.png")
 

@@ -6,11 +6,10 @@ if the last is damaged.
 
 import json
 import shutil
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -49,7 +48,8 @@ Variables = dict[str, Sequence["keras.Variable"]]
 def save_checkpoint(folder: Path, progress: Progress, variables: Variables) -> None:
     """Write a checkpoint into `folder` and drop all but the newest two. Raises OSError, and leaves no half of one."""
     place = folder / f"step_{progress.step:08d}"
-    unfinished = folder / f"{place.name}.unfinished"
+    unfinished = folder / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed while it wrote
     try:
         unfinished.mkdir(parents=True)
         arrays = {
@@ -72,21 +72,20 @@ def restore_checkpoint(folder: Path, variables: Variables) -> Progress:
     for place in _checkpoints(folder):
         try:
             progress = Progress(**json.loads((place / "progress.json").read_text()))
-            arrays = _read_arrays(place / "variables.npz")
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
-            continue  # cut short by a full disk or a power failure: the one before is whole
+            with (place / "variables.npz").open("rb") as file, np.load(file) as archive:
+                arrays = {
+                    name: [archive[f"{name}/{index}"] for index in range(len(group))]
+                    for name, group in variables.items()
+                }
+        except Exception:  # cut short by a full disk or a power failure, archives raise almost anything
+            continue
         for name, group in variables.items():
-            for index, variable in enumerate(group):
-                variable.assign(arrays[f"{name}/{index}"])
+            for variable, array in zip(group, arrays[name], strict=True):
+                variable.assign(array)
         return progress
     return Progress()
 
 
-def _read_arrays(path: Path) -> dict[str, Any]:
-    with np.load(path) as archive:
-        return dict(archive)  # reads every array, and so verifies every checksum
-
-
 def _checkpoints(folder: Path) -> list[Path]:
     """The newest first."""
-    return sorted((path for path in folder.glob("step_*") if path.suffix != ".unfinished"), reverse=True)
+    return sorted(folder.glob("step_*"), reverse=True)

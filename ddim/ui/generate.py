@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 import numpy as np
+from gradio.processing_utils import save_pil_to_cache
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from ddim import checkpoints
@@ -29,10 +31,11 @@ PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private
 
 # In the browser, so that it takes no round trip. The seeds thrown are short enough to be read out to a friend.
 THROW_DICE = "() => Math.floor(Math.random() * 1000000)"
+SHOW, HIDE = '{__type__: "update", visible: true}', '{__type__: "update", visible: false}'
 START = f"""(seed, new_seed) => [
-    new_seed ? ({THROW_DICE})() : seed, {{__type__: "update", visible: false}}, {{__type__: "update", visible: true}}
+    new_seed ? ({THROW_DICE})() : seed, {HIDE}, {SHOW},
+    "Waiting for the network. Just after a start it takes some seconds to load."
 ]"""
-GET_READY = """() => [{__type__: "update", visible: true}, {__type__: "update", visible: false}]"""
 MAKE_ABSOLUTE = "(address) => new URL(address, window.location.href).href"
 
 
@@ -76,8 +79,8 @@ class Page(NamedTuple):
     again: Again
 
 
-def build(demo: gr.Blocks, runs_dir: str | Path) -> None:
-    """Lay out and wire the tab, inside of `demo`."""
+def build(demo: gr.Blocks, runs_dir: str | Path) -> gr.Dropdown:
+    """Lay out and wire the tab, inside of `demo`. Returns its weights selector."""
     first_pictures, first_recipe = first_screen(runs_dir)
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
     with gr.Row(elem_classes="workbench"):
@@ -94,6 +97,7 @@ def build(demo: gr.Blocks, runs_dir: str | Path) -> None:
     page = Page(run, stop, status, settings, pictures, again)
     generated = _wire_generation(page, runs_dir)
     _wire_recall(demo, page, generated, runs_dir)
+    return settings.weights
 
 
 def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
@@ -109,11 +113,12 @@ def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
             config = controls.read_config(
                 num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate
             )
-            yield {status: "Loading the network. After a start this takes a few seconds."}
             model = controls.load_model(weights, runs_dir)
-            yield from _show_forming(page, model, seeds, config)
+            yield from _show_forming(model, seeds, config, pictures.noisy_images.temp_files)
 
-    pressed = run.click(None, [settings.seed, settings.new_seed], [settings.seed, run, stop], js=START, **PRIVATE)
+    pressed = run.click(
+        None, [settings.seed, settings.new_seed], [settings.seed, run, stop, status], js=START, **PRIVATE
+    )
     generated = pressed.then(
         generate,
         [settings.seed, settings.num_images, *sampling[:3], settings.weights, *sampling[3:7]],
@@ -125,38 +130,38 @@ def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
         concurrency_limit=controls.VISITORS_AT_ONCE,
         api_name="generate",
     )
-    generated.then(None, None, [run, stop], js=GET_READY, **PRIVATE)
-    generated.failure(lambda: IDLE, None, status, **PRIVATE)
-    stop.click(lambda: "Stopped.", None, status, cancels=generated, **PRIVATE)
+    stop.click(None, cancels=generated, **PRIVATE)
+    generated.success(None, None, [run, stop], js=f"() => [{SHOW}, {HIDE}]", **PRIVATE)
+    # To the browser what was stopped has failed, and `then` does not follow a failure.
+    generated.failure(None, None, [run, stop, status], js=f"() => [{SHOW}, {HIDE}, 'Stopped.']", **PRIVATE)
     settings.dice.click(None, None, settings.seed, js=THROW_DICE, **PRIVATE)
     return generated
 
 
-def _show_forming(page: Page, model: "DiffusionModel", seeds: list[int], config: SampleConfig) -> Iterator[dict]:
-    pictures = page.pictures
-    started, next_sheets = time.monotonic(), 0.0
-    for step in sample(model, seeds, **asdict(config)):
-        if time.monotonic() < next_sheets:
-            yield gr.skip()  # nothing to show, but a chance to stop
-            continue
-        next_sheets = time.monotonic() + SECONDS_BETWEEN_SHEETS
-        yield {
-            pictures.noisy_images: _sheet(step.noisy_images),
-            pictures.pred_images: _sheet(step.pred_images),
-            pictures.live: gr.Row(visible=True),
-            pictures.finished: gr.Column(visible=False),
-            page.status: _progress(step, config.num_steps),
-        }
+def _show_forming(
+    model: "DiffusionModel", seeds: list[int], config: SampleConfig, temp_files: set[str]
+) -> Iterator[tuple]:
+    """Yield values for gallery, recipe, noisy pictures, predicted pictures, status, live view and finished view.
+
+    `temp_files` are those that Gradio deletes in time.
+    """
     recipe = recipe_of(model, config, seed=seeds[0])
-    yield {
-        pictures.gallery: controls.captioned(to_uint8(step.pred_images), recipe),
-        page.again.recipe: {**recipe, "num_images": len(seeds)},
-        pictures.noisy_images: _sheet(step.noisy_images),
-        pictures.pred_images: _sheet(step.pred_images),
-        pictures.live: gr.Row(visible=False),
-        pictures.finished: gr.Column(visible=True),
-        page.status: f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
-    }
+    recipe_of_all = {**recipe, "num_images": len(seeds)}
+    started, next_sheets, sheets = time.monotonic(), 0.0, ()
+    try:
+        for step in sample(model, seeds, **asdict(config)):
+            if time.monotonic() >= next_sheets:
+                next_sheets = time.monotonic() + SECONDS_BETWEEN_SHEETS
+                sheets, progress = _sheets(step), _progress(step, config.num_steps)
+            # Stop takes effect at a yield, so each step has one. It may repeat what is shown, but not skip: after
+            # gr.skip() Gradio goes on with copies of the components, and never deletes the files of these.
+            yield [], recipe_of_all, *sheets, progress, gr.Row(visible=True), gr.Column(visible=False)
+    except GeneratorExit:  # stopped, perhaps before Gradio took note of the last sheets
+        temp_files.update(sheets)
+        raise
+    result = f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds."
+    images = controls.captioned(to_uint8(step.pred_images), recipe)
+    yield images, recipe_of_all, *_sheets(step), result, gr.Row(visible=False), gr.Column(visible=True)
 
 
 def _wire_recall(demo: gr.Blocks, page: Page, generated: gr.events.Dependency, runs_dir: str | Path) -> None:
@@ -230,8 +235,11 @@ def _sheet_view(label: str, alt_text: str) -> gr.Image:
     return gr.Image(label=label, alt_text=alt_text, format="png", buttons=[], interactive=False)
 
 
-def _sheet(images: np.ndarray) -> Image.Image:
-    return to_pil(grid(to_uint8(images)))
+def _sheets(step: Step) -> tuple[str, str]:
+    """Noisy and predicted pictures of a step as files, since a picture would be written anew at each yield."""
+    sheets = (to_pil(grid(to_uint8(images))) for images in (step.noisy_images, step.pred_images))
+    noisy_images, pred_images = (save_pil_to_cache(sheet, get_upload_folder(), format="png") for sheet in sheets)
+    return noisy_images, pred_images
 
 
 def _progress(step: Step, num_steps: int) -> str:

@@ -34,6 +34,7 @@ THEME = gr.themes.Soft(
     block_title_text_color="*neutral_700",
     block_title_text_color_dark="*neutral_200",
     block_title_text_weight="500",
+    body_text_color_subdued="*neutral_500",
     block_info_text_color="*neutral_500",
     block_info_text_color_dark="*neutral_400",
     block_shadow="none",
@@ -113,6 +114,7 @@ CSS = """
 
 /* Pictures of 64 pixels a side are meant to be seen as they are, not smoothed. */
 .pictures img { image-rendering: pixelated; }
+.samples img { width: 100% !important; max-height: none !important; }
 .live { flex-wrap: nowrap !important; }
 .live > .block { min-width: 0 !important; }
 .live label { position: static !important; border: 0; background: none; }

@@ -1,0 +1,56 @@
+"""The DDIM playground as a web page: python app.py, then open the address that it prints."""
+
+import argparse
+import threading
+
+import gradio as gr
+
+from ddim.ui import controls, generate, page, train
+
+
+def build(runs_dir: str) -> gr.Blocks:
+    """The page with all its tabs, not yet served."""
+    with gr.Blocks(title=page.TITLE, fill_width=True, delete_cache=(600, 3600), analytics_enabled=False) as demo:
+        gr.HTML(page.HEADER, padding=False)
+        with gr.Tabs():
+            with gr.Tab("Generate", id="generate"):
+                weights = generate.build(demo, runs_dir)
+            with gr.Tab("Train", id="train"):
+                train.build(demo, runs_dir, [weights])
+    return demo.queue(max_size=64)
+
+
+def launch(demo: gr.Blocks, **options) -> None:
+    """Serve the page and return; `options` are those of gr.Blocks.launch."""
+    demo.launch(
+        prevent_thread_lock=True,
+        theme=page.THEME,
+        css=page.CSS,
+        head=page.HEAD,
+        footer_links=["api"],
+        run_history=False,
+        **options,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Without these options the environment decides, as for any Gradio app: GRADIO_SERVER_NAME, "
+        "GRADIO_SERVER_PORT, GRADIO_SHARE, GRADIO_ROOT_PATH and the like.",
+    )
+    parser.add_argument("--host", help="address to listen at: 0.0.0.0 is every network (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen at (default: the first free one from 7860 on)")
+    parser.add_argument("--share", action="store_true", help="make a public link that lasts for a week")
+    parser.add_argument("--runs-dir", default="runs", help="folder of training runs, whose weights can be chosen")
+    arguments = parser.parse_args()
+
+    demo = build(arguments.runs_dir)
+    launch(demo, server_name=arguments.host, server_port=arguments.port, share=arguments.share or None)
+    # TensorFlow takes seconds to start: meanwhile the page is there already.
+    threading.Thread(target=controls.warm_up, args=[arguments.runs_dir], daemon=True).start()
+    demo.block_thread()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The tab Train: a window on the folders of training runs, and the buttons that start, stop and remove them."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ddim import archives, checkpoints, runs
+from ddim.options import arguments_of
+from ddim.ui import controls, train_options, train_view
+
+INTRODUCTION = (
+    "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
+    "the same seeds as it sees them after another epoch. A run goes on by itself, so leave, come back, or look on from "
+    "elsewhere. Every option carries the advice of people who tried it; change one and lay two runs over each other."
+)
+# A run's name is checked against the folders there are, not against the choices that this page knew when it opened.
+OF_RUN = {"preprocess": False, "show_progress": "hidden"}
+PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Page(NamedTuple):
+    """All of the tab."""
+
+    name: gr.Textbox
+    preset: gr.Radio
+    pictures: gr.File
+    options: dict[str, gr.components.Component]
+    start: gr.Button
+    view: train_view.View
+    stop: gr.Button
+    resume: gr.Button
+    use: gr.Button
+    delete: gr.Button
+    confirm: gr.Button
+    pack: gr.Button
+    packed: gr.File
+    unpack: gr.File
+
+
+def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
+    """Lay out and wire the tab, inside of `demo`. "Use these weights" puts them into all of `weights_selectors`."""
+    refusal = runs.training_refusal()
+    gr.Markdown(INTRODUCTION, elem_classes="introduction")
+    if refusal:
+        gr.Markdown(f"**{refusal}**")
+    with gr.Row(elem_classes="workbench training"):
+        with gr.Column(elem_classes="run", visible=refusal is None):
+            start = gr.Button("Start training", variant="primary", size="lg", elem_classes="run-button")
+            name = gr.Textbox(label="Name of the run", placeholder="the time, if left empty", max_lines=1)
+            preset = gr.Radio(train_options.PRESET_CHOICES, value="quick", label="Begin with")
+        with gr.Column(elem_classes="settings", visible=refusal is None):
+            pictures = gr.File(
+                label="Pictures of your own: a ZIP or several files",
+                file_count="multiple",
+                file_types=["image", ".zip"],
+            )
+            options = train_options.lay_out_options("quick")
+        with gr.Column(elem_classes="pictures"):
+            view = train_view.lay_out(runs_dir)
+        with gr.Column(elem_classes="again"), gr.Group():
+            with gr.Row(visible=refusal is None):
+                stop = gr.Button("Stop", variant="stop", elem_classes="stop-button")
+                resume = gr.Button("Resume")
+            use = gr.Button("Use these weights")
+            pack = gr.Button("Pack weights as ZIP")
+            packed = gr.File(label="Weights", visible=False, interactive=False)
+            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=120)
+            delete = gr.Button("Delete this run", visible=refusal is None)
+            confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
+    page = Page(name, preset, pictures, options, start, view, stop, resume, use, delete, confirm, pack, packed, unpack)
+    train_view.wire(demo, view, runs_dir)
+    _wire_starting(page, runs_dir)
+    _wire_running(page, runs_dir)
+    _wire_weights(page, runs_dir, weights_selectors)
+
+
+def _wire_starting(page: Page, runs_dir: str | Path) -> None:
+    names = list(page.options)
+
+    def start_training(name: str, *values: Any):
+        """Start a training run with these options and return its name."""
+        with controls.errors_shown():
+            config = train_options.read_options(dict(zip(names, values, strict=True)))
+            run = runs.folder_of(runs_dir, name or time.strftime("%Y-%m-%d-%H%M%S"))
+            if run.exists():
+                raise ValueError(f"There is a run {run.name} already: resume it, or choose another name.")
+            runs.start(run, arguments_of(config))
+            return _run_selector(runs_dir, run)
+
+    def use_pictures(files: list[str] | None):
+        if not files:
+            return gr.skip()
+        with controls.errors_shown():
+            folder = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / "pictures")
+            return f"folder:{folder.resolve()}"
+
+    page.start.click(
+        start_training, [page.name, *page.options.values()], page.view.run, api_name="start_training", queue=False
+    )
+    page.preset.change(
+        lambda preset: [train_options.shown(value) for value in train_options.preset_values(preset).values()],
+        page.preset,
+        [page.options[name] for name in train_options.preset_values("quick")],
+        **PRIVATE,
+    )
+    page.pictures.upload(use_pictures, page.pictures, page.options["dataset"], api_visibility="private")
+
+
+def _wire_running(page: Page, runs_dir: str | Path) -> None:
+    def stop_training(run: str) -> None:
+        """Let a run finish its batch, save and end; it can be resumed."""
+        with controls.errors_shown():
+            _allowed(runs_dir, run)
+            runs.stop(Path(run))
+
+    def resume(run: str) -> None:
+        with controls.errors_shown():
+            runs.start(_allowed(runs_dir, run), ["--resume"])
+
+    def delete(run: str):
+        with controls.errors_shown():
+            runs.delete(_allowed(runs_dir, run))
+        return _run_selector(runs_dir), gr.Button(visible=False)
+
+    page.stop.click(stop_training, page.view.run, None, api_name="stop_training", queue=False, **OF_RUN)
+    page.resume.click(resume, page.view.run, None, **OF_RUN, api_visibility="private")
+    page.delete.click(lambda: gr.Button(visible=True), None, page.confirm, **PRIVATE)
+    page.confirm.click(delete, page.view.run, [page.view.run, page.confirm], **OF_RUN, api_visibility="private")
+    page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **PRIVATE)
+
+
+def _wire_weights(page: Page, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
+    def use(run: str):
+        with controls.errors_shown():
+            name = Path(run).as_posix() if run else ""
+            if Path(run).suffix == ".run":  # the record of shipped weights
+                name = Path(run).stem
+            controls.read_weights(name, runs_dir)
+        gr.Info(f"{name} is chosen in every tab.")
+        return [gr.Dropdown(checkpoints.available(runs_dir), value=name) for _ in weights_selectors]
+
+    def pack(run: str):
+        with controls.errors_shown():
+            folder = train_view.folder(runs_dir, run)
+            with tempfile.TemporaryDirectory() as place:
+                path = Path(place) / f"ddim-{folder.name}.zip"
+                archives.pack_run(folder, path)
+                yield gr.File(str(path), visible=True)  # the page has its own copy before the folder goes
+
+    def unpack(file: str | None):
+        if not file:
+            return gr.skip()
+        with controls.errors_shown():
+            run = runs.folder_of(runs_dir, Path(file).stem.removeprefix("ddim-"))
+            archives.unpack_run(Path(file), run)
+            return _run_selector(runs_dir, run)
+
+    page.use.click(use, page.view.run, list(weights_selectors), **OF_RUN, api_visibility="private")
+    page.pack.click(pack, page.view.run, page.packed, **OF_RUN, api_visibility="private")
+    page.unpack.upload(unpack, page.unpack, page.view.run, api_visibility="private")
+
+
+def _allowed(runs_dir: str | Path, run: str) -> Path:
+    """The folder of a run that may be changed. Raises ValueError for others, and where training is refused."""
+    if refusal := runs.training_refusal():
+        raise ValueError(refusal)
+    folder = train_view.folder(runs_dir, run)
+    if folder.parent != Path(runs_dir):
+        raise ValueError(f"{folder.name} is the record of shipped weights: it can be looked at, but not changed.")
+    return folder
+
+
+def _run_selector(runs_dir: str | Path, run: Path | None = None) -> gr.Dropdown:
+    choices = train_view.choices(runs_dir)
+    value = str(run) if run else next((value for _, value in choices), None)
+    return gr.Dropdown(choices, value=value)

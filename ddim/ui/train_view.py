@@ -1,0 +1,161 @@
+"""What the tab Train shows of a run: how it stands, its plots, and the grid of any epoch."""
+
+import html
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from ddim import runs
+from ddim.ui import controls, train_plots
+
+SECONDS_BETWEEN_LOOKS = 2
+PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+NO_RUN = "No run yet: start one, and it appears here."
+
+
+class View(NamedTuple):
+    """The parts of the window on a run; the first two choose what it shows."""
+
+    run: gr.Dropdown
+    other_run: gr.Dropdown
+    status: gr.HTML
+    samples: gr.Image
+    epoch: gr.Slider
+    losses: gr.LinePlot
+    kids: gr.LinePlot
+    learning_rates: gr.LinePlot
+    timer: gr.Timer
+    seen: gr.State
+    known: gr.State
+
+
+def lay_out(runs_dir: str | Path) -> View:
+    found = choices(runs_dir)
+    with gr.Row():
+        run = gr.Dropdown(found, value=found[0][1] if found else None, label="Run")
+        other_run = gr.Dropdown(found, value=None, label="Another run over it")
+    status = gr.HTML(NO_RUN, elem_classes="status", padding=False)
+    samples = gr.Image(
+        label="The same seeds after this epoch",
+        show_label=False,
+        alt_text="A grid of pictures that the run's weights make after the epoch chosen below",
+        format="png",
+        buttons=["download", "fullscreen"],
+        interactive=False,
+        elem_classes="samples",
+    )
+    epoch = gr.Slider(1, 2, value=1, step=1, label="Epoch", interactive=True, buttons=[])
+    plots = {"color": "line", "x": "epoch", "tooltip": "all", "height": 260, "buttons": ["fullscreen", "export"]}
+    losses = gr.LinePlot(y="loss", title="Loss", x_title="epoch", **plots)
+    with gr.Row():
+        kids = gr.LinePlot(y="kid", title="KID x 1000, tutorial's protocol", x_title="epoch", **plots)
+        learning_rates = gr.LinePlot(y="learning_rate", title="Learning rate", x_title="epoch", **plots)
+    timer, seen, known = gr.Timer(SECONDS_BETWEEN_LOOKS), gr.State(), gr.State()
+    return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known)
+
+
+def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
+    """Look at the run's folder every two seconds, and send only what has changed since."""
+    outputs = [view.status, view.losses, view.kids, view.learning_rates, view.epoch, view.samples, view.seen]
+
+    def look(run: str, other_run: str, epoch: int, seen: tuple | None):
+        with controls.errors_shown():
+            folders = [folder(runs_dir, name) for name in dict.fromkeys([run, other_run]) if name]
+        if not folders:
+            return [NO_RUN, *[gr.skip()] * 6]
+        now = tuple(_fingerprint(one) for one in folders)
+        if now == seen:
+            return [gr.skip()] * 7
+        grids = runs.sample_grids(folders[0])
+        follows = seen is None or seen[0][0] != run or epoch >= seen[0][2]
+        epoch = len(grids) if follows else epoch
+        return [
+            describe(folders[0]),
+            train_plots.losses(folders),
+            train_plots.per_epoch(folders, "kid", 1000),
+            train_plots.per_epoch(folders, "learning_rate"),
+            gr.Slider(maximum=max(2, len(grids)), value=max(1, epoch), interactive=len(grids) > 1),
+            _opened(grids, epoch),
+            now,
+        ]
+
+    def show_epoch(run: str, epoch: int):
+        with controls.errors_shown():
+            return _opened(runs.sample_grids(folder(runs_dir, run)), epoch) if run else None
+
+    def find_runs(run: str | None, other_run: str | None, known: list | None):
+        found = choices(runs_dir)
+        if found == known:
+            return [gr.skip()] * 3
+        values = [value for _, value in found]
+        chosen = run if run in values else next(iter(values), None)
+        other = other_run if other_run in values else None
+        return gr.Dropdown(found, value=chosen), gr.Dropdown(found, value=other), found
+
+    inputs = [view.run, view.other_run, view.epoch, view.seen]
+    for event in (view.timer.tick, view.run.change, view.other_run.change, demo.load):
+        event(look, inputs, outputs, **PRIVATE)
+    for event in (view.timer.tick, demo.load):
+        event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
+    view.epoch.release(show_epoch, [view.run, view.epoch], view.samples, **PRIVATE)
+    gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
+
+
+def choices(runs_dir: str | Path) -> list[tuple[str, str]]:
+    """Label and value of every run that can be looked at."""
+    return [(path.name, str(path)) for path in runs.recorded(runs_dir)]
+
+
+def folder(runs_dir: str | Path, run: str) -> Path:
+    """The folder of a run that can be looked at. Raises ValueError for any other."""
+    if run not in (value for _, value in choices(runs_dir)):
+        raise ValueError(f"There is no run {run!r}.")
+    return Path(run)
+
+
+def describe(run: Path) -> str:
+    """How a run stands, for people."""
+    status, best = runs.read_status(run), train_plots.best_epoch(run)
+    parts = [f"<b>{html.escape(run.name)}</b> {status.state}"]
+    if status.total_steps:
+        parts.append(f"epoch {status.epoch} of {status.epochs}, step {status.step} of {status.total_steps}")
+    if status.state == runs.RUNNING and status.images_per_second:
+        parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
+        parts.append(f"{timedelta(seconds=round(status.seconds_left))} left")
+    if best:
+        kid = f"KID {1000 * best['kid']:.1f} x 10<sup>-3</sup>" if best.get("kid") is not None else "KID not measured"
+        parts.append(f"best epoch ★ {best['epoch']}: {kid}, validation loss {best['val_loss']:.4f}")
+    text = " · ".join(parts)
+    if status.message:
+        text += f"<br>{html.escape(status.message)}"
+    if status.state == runs.RUNNING and status.total_steps:
+        text += f'<progress max="{status.total_steps}" value="{status.step}"></progress>'
+    return text
+
+
+def _training_status(runs_dir: str | Path):
+    def training_status(run: str) -> dict:
+        """How a run stands, and its metrics so far."""
+        with controls.errors_shown():
+            path = folder(runs_dir, run if "/" in run else str(Path(runs_dir) / run))
+        return {"status": asdict(runs.read_status(path)), "metrics": runs.read_metrics(path)}
+
+    return training_status
+
+
+def _opened(grids: list[Path], epoch: int) -> Image.Image | None:
+    """The grid of an epoch, read, since the page may not fetch files from anywhere."""
+    if not grids:
+        return None
+    with Image.open(grids[min(epoch, len(grids)) - 1]) as picture:
+        return picture.copy()
+
+
+def _fingerprint(run: Path) -> tuple:
+    """What changes when there is something new to see: the run, when its files were written, and its grids."""
+    times = [path.stat().st_mtime_ns for name in ("status.json", "metrics.jsonl") if (path := run / name).exists()]
+    return str(run), tuple(times), len(runs.sample_grids(run))

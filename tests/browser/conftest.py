@@ -1,0 +1,51 @@
+"""A real browser, where there is one, and the app with a tiny model to look at."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from serving import SlowEngine, serve
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    with playwright.sync_playwright() as started:
+        installed = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+        installed += [path for path in [started.chromium.executable_path] if Path(path).exists()]
+        executable = next(filter(None, installed), None)
+        if executable is None:
+            pytest.skip("needs Chromium or Chrome")
+        browser = started.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def served(browser, tiny_model, tmp_path_factory):
+    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
+        yield served
+
+
+@pytest.fixture
+def open_tab(browser, served):
+    """Opens the app as one more visitor, `open_tab("?seed=7", width=390)`, with the tiny weights if none are named."""
+    address, weights, _ = served
+    contexts = []
+
+    def open_tab(query="?", width=1600, height=950):
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}))
+        tab = contexts[-1].new_page()
+        tab.set_default_timeout(20_000)
+        tab.goto(f"{address.rstrip('/')}/{query}" + ("" if "weights=" in query else f"&weights={weights}"))
+        tab.wait_for_function("document.querySelector('.again textarea')?.value.startsWith('http')")
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def slow_engine(monkeypatch):
+    return SlowEngine(monkeypatch)

@@ -1,0 +1,65 @@
+"""The app with a tiny model, served for a test."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import app
+from ddim import checkpoints
+from ddim.engine import Engine
+
+
+@contextmanager
+def serve(model, folder) -> Iterator[tuple[str, str, object]]:
+    """Serve the page in this process with `model` as a run: its address, the name of its weights, and its Blocks."""
+    runs_dir = folder / "runs"
+    checkpoints.save(model, runs_dir / "tiny" / "best")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "pictures"))
+        demo = app.build(str(runs_dir))
+        app.launch(demo, server_name="127.0.0.1", quiet=True)
+        try:
+            yield demo.local_url, (runs_dir / "tiny").as_posix(), demo
+        finally:
+            demo.close(verbose=False)
+
+
+class SlowEngine:
+    """Counts what is asked of any engine, and takes its time, so that a test can act between two steps."""
+
+    def __init__(self, patch: pytest.MonkeyPatch):
+        self.calls_by_batch: dict[int, int] = {}
+        self._changed = threading.Condition()
+        run = Engine.__call__
+
+        def count_and_run(engine, noisy_images, noise_variances):
+            with self._changed:
+                num_images = len(noisy_images)
+                self.calls_by_batch[num_images] = self.calls_by_batch.get(num_images, 0) + 1
+                self._changed.notify_all()
+            time.sleep(0.05)
+            return run(engine, noisy_images, noise_variances)
+
+        patch.setattr(Engine, "__call__", count_and_run)
+
+    def calls(self, num_images: int) -> int:
+        """How often a batch of this size was asked for; visitors are told apart by how many pictures they want."""
+        return self.calls_by_batch.get(num_images, 0)
+
+    def wait_for(self, num_images: int, calls: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.calls(num_images) >= calls, timeout=60)
+
+    def has_stopped(self, num_images: int) -> bool:
+        """Whether no further call comes in the time of ten."""
+        before = self.calls(num_images)
+        time.sleep(0.6)
+        return self.calls(num_images) == before
+
+    def wait_for_stop(self, num_images: int) -> None:
+        """Wait until no further call comes in the time of ten."""
+        while not self.has_stopped(num_images):
+            pass

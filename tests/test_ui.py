@@ -1,0 +1,260 @@
+"""What the page promises to those who call it, and how it reads what they send."""
+
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from gradio import route_utils
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+from serving import SlowEngine, serve
+
+import ddim
+from ddim import checkpoints
+from ddim.images import read_recipe
+from ddim.sampling import SampleConfig, recipe_of
+from ddim.ui import controls, generate, recall
+
+ROOT = Path(__file__).parents[1]
+REQUEST = {"seed": 7, "num_images": 3, "num_steps": 4, "solver": "ddim", "eta": 0.5}
+
+
+@pytest.fixture(scope="module")
+def served(tiny_model, tmp_path_factory):
+    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def weights(served):
+    return served[1]
+
+
+@pytest.fixture
+def client(served, tmp_path):
+    with_downloads = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
+    yield with_downloads
+    with_downloads.close()
+
+
+def pictures_in(gallery):
+    return np.stack([np.asarray(Image.open(entry["image"])) for entry in gallery])
+
+
+def difference(images, others):
+    return np.abs(images.astype(int) - others.astype(int)).max()
+
+
+def test_the_page_is_built_before_keras_is_imported():
+    program = (
+        "import sys, app; app.build('runs'); print(*{name.partition('.')[0] for name in sys.modules} & {'keras', "
+        "'tensorflow', 'jax', 'torch'}, 'gradio' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.stdout.split() == ["True"], result.stderr
+
+
+def test_only_the_names_of_the_contract_are_public_and_generate_takes_its_parameters(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/generate", "/start_training", "/stop_training", "/training_status"}
+    assert [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]] == [
+        *("seed", "num_images", "num_steps", "solver", "eta", "weights"),
+        *("variance", "node_placement", "min_signal_rate", "max_signal_rate"),
+    ]
+
+
+def test_the_last_result_holds_the_pictures_each_with_its_recipe_inside(client, weights):
+    gallery, recipe, *_ = client.predict(**REQUEST, weights=weights, api_name="/generate")
+    model = ddim.load(weights)
+    assert [entry["caption"] for entry in gallery] == ["seed 7", "seed 8", "seed 9"]
+    expected = ddim.generate(model, seeds=[7, 8, 9], num_steps=4, eta=0.5)
+    assert difference(pictures_in(gallery), expected) <= 1
+
+    checksum = checkpoints.read_card(checkpoints.find(weights))["sha256"]
+    config = SampleConfig(num_steps=4, eta=0.5)
+    of_seed_9 = {"weights": weights, "sha256": checksum, "seed": 9, **asdict(config)}
+    assert read_recipe(gallery[2]["image"]) == of_seed_9
+    assert recipe == {**of_seed_9, "seed": 7, "num_images": 3}
+
+
+def test_each_step_is_reported(client, weights, monkeypatch):
+    monkeypatch.setattr(generate, "SECONDS_BETWEEN_SHEETS", 0.0)
+    job = client.submit(**{**REQUEST, "num_steps": 6}, weights=weights, api_name="/generate")
+    job.result(timeout=60)
+    statuses = [output[4].split("<")[0].strip() for output in job.outputs()]
+    assert statuses[:-1] == [f"Step {n} of 6" for n in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"num_steps": 0}, "Steps must be a whole number from 1 to 100, but is 0."),
+        ({"num_steps": 7.5}, "Steps must be a whole number from 1 to 100, but is 7.5."),
+        ({"seed": -1}, "Seed must be a whole number from 0 to 4294967295, but is -1."),
+        ({"seed": 2**32}, "Seed must be a whole number from 0 to 4294967295, but is 4294967296."),
+        ({"seed": 10**400}, "Seed must be a whole number from 0 to 4294967295, but is 1"),
+        ({"seed": None}, "Seed must be a whole number from 0 to 4294967295, but is None."),
+        ({"seed": "seven"}, "Seed must be a whole number from 0 to 4294967295, but is 'seven'."),
+        ({"seed": [7]}, "Seed must be a whole number from 0 to 4294967295, but is [7]."),
+        ({"seed": 2**32 - 1}, "3 pictures from seed 4294967295 on do not fit."),
+        ({"num_images": 10_000}, "Pictures must be a whole number from 1 to 64, but is 10000."),
+        ({"solver": "magic"}, "solver must be one of ddim, heun, ab2, ab3, ab4, dpmpp2m, unipc, but is 'magic'."),
+        ({"solver": "unipc"}, "Only the solver 'ddim' can add noise: with 'unipc', eta must be 0."),
+        ({"solver": None}, "solver must be one of"),
+        ({"eta": 1.5}, "Eta must be a number from 0 to 1, but is 1.5."),
+        ({"eta": "NaN"}, "Eta must be a number from 0 to 1, but is 'NaN'."),
+        ({"variance": "small"}, "variance must be one of posterior, large, but is 'small'."),
+        ({"max_signal_rate": 2}, "Highest signal rate must be a number from 0.5 to 1, but is 2."),
+        ({"weights": "roses"}, "There are no weights 'roses'."),
+        ({"weights": "/etc/passwd"}, "There are no weights '/etc/passwd'."),
+        ({"weights": "<b>"}, "There are no weights '&lt;b&gt;'."),
+    ],
+)
+def test_a_wrong_input_is_one_clear_sentence_and_the_app_stays_up(client, weights, wrong, sentence):
+    with pytest.raises(AppError) as error:
+        client.predict(**{**REQUEST, "weights": weights, **wrong}, api_name="/generate")
+    assert sentence in str(error.value)
+    assert "Traceback" not in str(error.value)
+    assert client.predict(**{**REQUEST, "num_steps": 1}, weights=weights, api_name="/generate")[1]["num_steps"] == 1
+
+
+def test_damaged_or_missing_weights_are_one_clear_sentence(served, client, tiny_model):
+    runs_dir = Path(served[1]).parent
+    checkpoints.save(tiny_model, runs_dir / "worn" / "best")
+    request = {**REQUEST, "weights": (runs_dir / "worn").as_posix(), "api_name": "/generate"}
+    client.predict(**request)
+    path = runs_dir / "worn" / "best.weights.h5"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(AppError, match="best.weights.h5 is damaged or was changed: its checksum begins with"):
+        client.predict(**request)
+    (runs_dir / "worn" / "best.json").unlink()
+    with pytest.raises(AppError, match=r"has no best.json beside it"):
+        client.predict(**request)
+    path.unlink()
+    with pytest.raises(AppError, match="There are no weights '.*worn'"):
+        client.predict(**request)
+
+
+def test_visitors_at_the_same_time_get_their_own_pictures(served, client, weights):
+    other = Client(served[0], verbose=False, analytics_enabled=False, download_files=False)
+    jobs = [
+        visitor.submit(**{**REQUEST, "seed": seed, "num_steps": 12}, weights=weights, api_name="/generate")
+        for visitor, seed in ((client, 100), (other, 200))
+    ]
+    recipes = [job.result(timeout=60)[1] for job in jobs]
+    other.close()
+    assert [recipe["seed"] for recipe in recipes] == [100, 200]
+
+
+def test_cancelling_stops_within_one_step_and_nobody_else(served, client, weights, monkeypatch):
+    engine = SlowEngine(monkeypatch)
+    other = Client(served[0], verbose=False, analytics_enabled=False, download_files=False)
+    long = {**REQUEST, "num_steps": 60, "weights": weights, "api_name": "/generate"}
+    job = client.submit(**{**long, "num_images": 5})
+    job_of_other = other.submit(**{**long, "num_images": 2})
+    engine.wait_for(num_images=5, calls=4)
+    job.cancel()
+    assert engine.has_stopped(num_images=5)
+    assert engine.calls(num_images=5) < 30
+    assert job_of_other.result(timeout=60)[1]["num_images"] == 2
+    assert engine.calls(num_images=2) == 60
+    other.close()
+
+
+def test_results_are_known_to_what_deletes_them(served, client, weights):
+    _, _, demo = served
+    assert demo.delete_cache == (600, 3600)
+    client.predict(**REQUEST, weights=weights, api_name="/generate")
+    folder = Path(demo.GRADIO_CACHE)
+    before = {path for path in folder.rglob("*.png")}
+    route_utils.delete_files_created_by_app(demo, age=None)
+    kept = {path for path in folder.rglob("*.png")}
+    first_pictures, _ = generate.first_screen(Path(weights).parent)
+    assert len(kept) == len(first_pictures) < len(before)
+
+
+def test_the_two_models_used_last_are_kept(tiny_model, tmp_path):
+    for name in "abc":
+        checkpoints.save(tiny_model, tmp_path / name / "best")
+    first, second, third = ((tmp_path / name).as_posix() for name in "abc")
+    model = controls.load_model(first, tmp_path)
+    assert controls.load_model(first, tmp_path) is model
+    controls.load_model(second, tmp_path)
+    assert controls.load_model(first, tmp_path) is model
+    controls.load_model(third, tmp_path)
+    assert controls.load_model(first, tmp_path) is model
+    assert controls._load.cache_info().maxsize == 2
+
+
+def test_the_first_screen_is_what_the_shipped_weights_make():
+    pictures, recipe = generate.first_screen("no-runs")
+    model = ddim.load("flowers64", precision="float32")
+    config = SampleConfig()
+    assert recipe == {**recipe_of(model, config, seed=0), "num_images": 16}
+    assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
+    shown = np.stack([np.asarray(picture) for picture, _ in pictures])
+    assert difference(shown, ddim.generate(model, seeds=range(16), **asdict(config))) <= 4
+
+
+def recipe_for(weights, **settings):
+    checksum = checkpoints.read_card(checkpoints.find(weights))["sha256"]
+    config = replace(SampleConfig(num_steps=3), **settings)
+    return {"weights": weights, "sha256": checksum, "seed": 7, "num_images": 2, **asdict(config)}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"solver": "unipc", "node_placement": "inclusive"}, {"eta": 1.0, "variance": "large", "min_signal_rate": 0.1}],
+)
+def test_the_python_shown_makes_the_pictures(weights, settings):
+    recipe = recipe_for(weights, **settings)
+    variables = {}
+    exec(recall.python_snippet(recipe), variables)
+    config = {name: recipe[name] for name in asdict(SampleConfig())}
+    assert difference(variables["images"], ddim.generate(ddim.load(weights), seeds=[7, 8], **config)) <= 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"solver": "unipc", "node_placement": "inclusive"}, {"eta": 1.0, "variance": "large", "min_signal_rate": 0.1}],
+)
+def test_the_address_of_a_recipe_brings_its_settings_back(weights, settings):
+    recipe = recipe_for(weights, **settings)
+    query = dict(parse_qsl(recall.address_of("generate", recipe).removeprefix("?")))
+    assert query["tab"] == "generate"
+    restored, warnings = recall.read_address(query, Path(weights).parent)
+    assert warnings == []
+    defaults = asdict(SampleConfig())
+    assert {**defaults, **restored} == {name: value for name, value in recipe.items() if name != "sha256"}
+
+
+@pytest.mark.parametrize(
+    ("query", "ignored"),
+    [
+        ({"num_steps": "0"}, "num_steps"),
+        ({"num_steps": "101", "num_images": "x"}, "num_images, num_steps"),
+        ({"seed": "nan"}, "seed"),
+        ({"seed": "4294967296"}, "seed"),
+        ({"solver": "<script>"}, "solver"),
+        ({"weights": "../secret"}, "weights"),
+        ({"solver": "unipc", "eta": "0.5"}, "solver, eta"),
+    ],
+)
+def test_what_an_address_may_not_ask_for_is_ignored_and_said(weights, query, ignored):
+    settings, warnings = recall.read_address(query, Path(weights).parent)
+    assert settings == {}
+    assert warnings == [f"The address asks for what cannot be; ignored were: {ignored}."]
+
+
+def test_an_address_made_with_other_weights_says_so(weights):
+    runs_dir = Path(weights).parent
+    checksum = checkpoints.read_card(checkpoints.find(weights))["sha256"]
+    assert recall.read_address({"weights": weights, "sha": checksum[:8]}, runs_dir)[1] == []
+    _, warnings = recall.read_address({"weights": weights, "sha": "00000000"}, runs_dir)
+    assert len(warnings) == 1
+    assert "are not those of this address" in warnings[0]
