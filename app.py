@@ -1,36 +1,32 @@
 """The DDIM playground as a web page: python app.py, then open the address that it prints."""
 
 import argparse
+import os
+import sys
 import threading
 
 import gradio as gr
 
-from ddim.ui import controls, generate, page, train
+from ddim.ui import controls, generate, page, recall, train
 
 
 def build(runs_dir: str) -> gr.Blocks:
     """The page with all its tabs, not yet served."""
     with gr.Blocks(title=page.TITLE, fill_width=True, delete_cache=(600, 3600), analytics_enabled=False) as demo:
         gr.HTML(page.HEADER, padding=False)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("Generate", id="generate"):
                 weights = generate.build(demo, runs_dir)
             with gr.Tab("Train", id="train"):
                 train.build(demo, runs_dir, [weights])
+        demo.load(recall.opened_tab, None, tabs, show_progress="hidden", api_visibility="private")
     return demo.queue(max_size=64)
 
 
 def launch(demo: gr.Blocks, **options) -> None:
     """Serve the page and return; `options` are those of gr.Blocks.launch."""
-    demo.launch(
-        prevent_thread_lock=True,
-        theme=page.THEME,
-        css=page.CSS,
-        head=page.HEAD,
-        footer_links=["api"],
-        run_history=False,
-        **options,
-    )
+    looks = {"theme": page.THEME, "css": page.CSS, "head": page.HEAD, "footer_links": ["api"]}
+    demo.launch(prevent_thread_lock=True, run_history=False, **looks, **options)
 
 
 def main() -> None:
@@ -46,7 +42,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     demo = build(arguments.runs_dir)
-    launch(demo, server_name=arguments.host, server_port=arguments.port, share=arguments.share or None)
+    address = {"server_name": arguments.host, "server_port": arguments.port, "share": arguments.share or None}
+    launch(demo, **address, inbrowser=sys.stdout.isatty() and "SPACE_ID" not in os.environ)
     # TensorFlow takes seconds to start: meanwhile the page is there already.
     threading.Thread(target=controls.warm_up, args=[arguments.runs_dir], daemon=True).start()
     demo.block_thread()

@@ -29,7 +29,7 @@ def load(name: str | Path, precision: str = "auto") -> DiffusionModel:
     Raises FileNotFoundError where there are no such weights and ValueError where they are damaged.
     """
     stem = find(name)
-    card = read_card(stem)
+    card = {**read_card(stem), "name": str(name)}  # so that a recipe names what `load` takes
     weights_path = Path(f"{stem}{WEIGHTS_SUFFIX}")
     checksum = hashlib.sha256(weights_path.read_bytes()).hexdigest()
     if checksum != card["sha256"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ddim import runs
+from ddim.data import load_images
 from ddim.model import ModelConfig, PredictionType
 from ddim.noise import SEED_BOUND
 from ddim.options import check_choices
@@ -128,11 +129,14 @@ def train(config: TrainConfig, run: Path, show: Callable[[str], None] = lambda l
         progress = Progress()
         report.status(runs.RUNNING, progress, "Reading pictures and compiling the network.")
         runs.write_json(run / "config.json", asdict(config))
-        # Keras is imported this late so that describing a run, and taking hold of it, costs nothing.
-        from ddim.training import Training
-
         try:
-            training = Training(config, run, report)
+            # Pictures first, and Keras after them: what is wrong with a data set is told at once.
+            image_size = config.model.network.image_size
+            images = load_images(config.dataset, "train", image_size)
+            validation_images = load_images(config.dataset, "validation", image_size)
+            from ddim.training import Training
+
+            training = Training(config, run, report, images, validation_images)
             progress = training.progress
             training.run_epochs(stop_requested)
         except (ValueError, OSError, FloatingPointError) as error:

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from ddim import checkpoints, runs
-from ddim.data import load_images
 from ddim.engine import has_native_bfloat16
 from ddim.examples import Batches, training_examples
 from ddim.kid import InceptionEncoder
@@ -30,17 +29,17 @@ from ddim.validation import kid_meter, save_samples, validation_losses
 class Training:
     """A run in memory: the pictures, the network that learns, its average, and where it stands."""
 
-    def __init__(self, config: TrainConfig, run: Path, report: Report):
+    def __init__(
+        self, config: TrainConfig, run: Path, report: Report, images: np.ndarray, validation_images: np.ndarray
+    ):
+        """Pictures are (N, H, W, 3) uint8. Raises ValueError for too few of them, or weights that do not fit."""
         self.config = config
         self.run = run
         self.report = report
         self.devices = devices(config.distribute, config.batch_size)
         keras.utils.set_random_seed(config.seed)
 
-        # Pictures. Those for validation are shuffled once, so that a part of them is of all categories.
-        image_size = config.model.network.image_size
-        images = load_images(config.dataset, "train", image_size)
-        validation_images = load_images(config.dataset, "validation", image_size)
+        # Validation pictures are shuffled once, so that a part of them is of all categories.
         validation_images = np.random.default_rng(0).permutation(validation_images)
         self.steps_per_epoch = report.steps_per_epoch = config.repetitions * len(images) // config.batch_size
         if self.steps_per_epoch == 0:

@@ -3,12 +3,15 @@ import json
 
 import numpy as np
 import pytest
-from tiny_runs import epochs_of, last_checkpoint, make_pictures, run_python, tiny_config
+from tiny_runs import epochs_of, last_checkpoint, make_pictures, run_python
+from tiny_runs import tiny_config as config_of
 
 import ddim
 from ddim.checkpoints import save
 from ddim.learning import devices
+from ddim.model import DiffusionModel, ModelConfig
 from ddim.train import train
+from ddim.unet import build_unet
 
 # Two devices of one processor: what TensorFlow and JAX offer to prove that sharing a batch changes nothing.
 TRAIN_ON_ONE_AND_TWO = """
@@ -85,14 +88,14 @@ np.save(sys.argv[2], ddim.generate(model, range(5), num_steps=4))
 
 
 @needs_jax
-def test_devices_of_jax_learn_what_one_device_learns_and_what_tensorflow_learns(tmp_path, tiny_model):
-    save(tiny_model, tmp_path / "initial")
-    options = {"init_weights": str(tmp_path / "initial"), "clip_norm": 0.05, "learning_rate": 1e-3}
+def test_devices_of_jax_learn_what_one_device_learns_and_what_tensorflow_learns(tmp_path, tiny_config, tiny_normalizer):
+    save(DiffusionModel(ModelConfig(tiny_config), build_unet(tiny_config), tiny_normalizer), tmp_path / "initial")
+    options = {"init_weights": str(tmp_path / "initial"), "clip_norm": 0.05}
     one, two = train_on_one_and_two(tmp_path, "data_parallel", JAX, **options)
     assert_same_learning(one, two)
 
     tensorflow = tmp_path / "tensorflow"
-    train(tiny_config(f"folder:{tmp_path / 'pictures'}", **options), tensorflow)
+    train(config_of(f"folder:{tmp_path / 'pictures'}", **options), tensorflow)
     for line, expected in zip(epochs_of(two), epochs_of(tensorflow), strict=True):
         assert line["loss"] == pytest.approx(expected["loss"], rel=1e-3)
         assert line["val_loss"] == pytest.approx(expected["val_loss"], rel=1e-3)

@@ -21,6 +21,8 @@ from ddim.sampling import SampleConfig, recipe_of
 from ddim.ui import controls, generate, recall
 
 ROOT = Path(__file__).parents[1]
+API_NAMES = {"/generate", "/compare_steps", "/interpolate", "/animate"}
+API_NAMES |= {"/start_training", "/stop_training", "/training_status"}
 REQUEST = {"seed": 7, "num_images": 3, "num_steps": 4, "solver": "ddim", "eta": 0.5}
 
 

@@ -174,9 +174,7 @@ def load_model(name: str, runs_dir: str | Path) -> "DiffusionModel":
 
 @lru_cache(maxsize=2)
 def _load(name: str, modified: int) -> "DiffusionModel":
-    model = checkpoints.load(name)
-    model.card["name"] = name  # what load takes: the card of a run only says "best"
-    return model
+    return checkpoints.load(name)
 
 
 def warm_up(runs_dir: str | Path) -> None:

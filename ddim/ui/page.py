@@ -114,7 +114,7 @@ CSS = """
 
 /* Pictures of 64 pixels a side are meant to be seen as they are, not smoothed. */
 .pictures img { image-rendering: pixelated; }
-.samples img { width: 100% !important; max-height: none !important; }
+.samples img { width: 100% !important; height: auto !important; max-height: none !important; aspect-ratio: 2; }
 .live { flex-wrap: nowrap !important; }
 .live > .block { min-width: 0 !important; }
 .live label { position: static !important; border: 0; background: none; }

@@ -12,6 +12,8 @@ from ddim import checkpoints
 from ddim.sampling import SampleConfig
 from ddim.ui.controls import NUMBERS, read_number, read_weights
 
+TABS = ("generate", "train")
+
 
 def address_of(tab: str, recipe: Mapping[str, Any]) -> str:
     """The query string that opens this tab with the settings of `recipe`; what is left out has its default."""
@@ -52,6 +54,12 @@ def restore(tab: str, query: Mapping[str, str], runs_dir: str | Path) -> list[An
     choices = checkpoints.available(runs_dir)  # runs come and go
     updates["weights"] = gr.Dropdown(choices, value=settings.get("weights", choices[0] if choices else None))
     return list(updates.values())
+
+
+def opened_tab(request: gr.Request) -> gr.Tabs:
+    """The tab that the address names, or the first."""
+    tab = request.query_params.get("tab")
+    return gr.Tabs(selected=tab if tab in TABS else TABS[0])
 
 
 def _read_setting(name: str, text: str, runs_dir: str | Path) -> Any:

@@ -141,7 +141,7 @@ def _wire_weights(page: Page, runs_dir: str | Path, weights_selectors: Sequence[
                 name = Path(run).stem
             controls.read_weights(name, runs_dir)
         gr.Info(f"{name} is chosen in every tab.")
-        return [gr.Dropdown(checkpoints.available(runs_dir), value=name) for _ in weights_selectors]
+        return {selector: gr.Dropdown(checkpoints.available(runs_dir), value=name) for selector in weights_selectors}
 
     def pack(run: str):
         with controls.errors_shown():

@@ -52,7 +52,7 @@ def lay_out(runs_dir: str | Path) -> View:
     plots = {"color": "line", "x": "epoch", "tooltip": "all", "height": 260, "buttons": ["fullscreen", "export"]}
     losses = gr.LinePlot(y="loss", title="Loss", x_title="epoch", **plots)
     with gr.Row():
-        kids = gr.LinePlot(y="kid", title="KID x 1000, tutorial's protocol", x_title="epoch", **plots)
+        kids = gr.LinePlot(y="kid", title="KID x 1000", x_title="epoch", **plots)
         learning_rates = gr.LinePlot(y="learning_rate", title="Learning rate", x_title="epoch", **plots)
     timer, seen, known = gr.Timer(SECONDS_BETWEEN_LOOKS), gr.State(), gr.State()
     return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known)
