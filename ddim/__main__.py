@@ -1,4 +1,7 @@
-"""The command line: python -m ddim sample | train. `python -m ddim COMMAND --help` says what each option does."""
+"""The command line: python -m ddim sample | compare | interpolate | animate | train.
+
+`python -m ddim COMMAND --help` says what each option does.
+"""
 
 import argparse
 import json
@@ -8,12 +11,14 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from ddim.animation_commands import add_animate, add_compare, add_interpolate
 from ddim.checkpoints import load
 from ddim.engine import PRECISIONS
 from ddim.images import grid, save_png, to_uint8
 from ddim.noise import seed_range
 from ddim.options import add_options, configuration_from
 from ddim.sampling import MAX_NUM_IMAGES, SampleConfig, recipe_of, sample
+from ddim.terminal import OneLineParser, show, show_last
 from ddim.train import PRESETS, TrainConfig, train
 
 FLOWERS = "flowers64"
@@ -27,27 +32,23 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return command(**options)
     except (ValueError, OSError) as error:
-        _show_last(f"ddim: {error}")
+        show_last(f"ddim: {error}")
         return 2
     except FloatingPointError as error:
-        _show_last(f"ddim: {error}")
+        show_last(f"ddim: {error}")
         return 1
     except KeyboardInterrupt:
-        _show_last("")
+        show_last("")
         return 128 + signal.SIGINT
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without listing all options before it."""
-
-    def error(self, message: str):
-        self.exit(2, f"ddim: {message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m ddim", description="Pictures out of noise, and how to learn it.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_sample(commands)
+    add_compare(commands, FLOWERS)
+    add_interpolate(commands, FLOWERS)
+    add_animate(commands, FLOWERS)
     _add_train(commands)
     return parser
 
@@ -78,11 +79,11 @@ def _sample(
     model = load(weights, precision)
     config = model.sample_config(**settings)
     for step in sample(model, seeds, **settings):
-        _show(f"step {step.index + 1}/{config.num_steps}")
+        show(f"step {step.index + 1}/{config.num_steps}")
     columns = -(-num_images // rows) if rows else None
     recipe = {**recipe_of(model, config, seed), "num_images": num_images}
     save_png(output, grid(to_uint8(step.pred_images), columns), recipe)
-    _show_last(f"{output}: {num_images} pictures, seeds {seed} to {seeds[-1]}, {step.nfe} network evaluations each")
+    show_last(f"{output}: {num_images} pictures, seeds {seed} to {seeds[-1]}, {step.nfe} network evaluations each")
     return 0
 
 
@@ -110,21 +111,9 @@ def _train(runs_dir: Path, run: str, resume: bool, preset: str, **options) -> in
         config = TrainConfig.from_json(json.loads((folder / "config.json").read_text()))
     else:
         config = configuration_from(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(config, folder, _show)
-    _show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
+    stopped_by = train(config, folder, show)
+    show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
-
-
-def _show(line: str) -> None:
-    """A line of progress that the next one overwrites; nothing where no terminal shows it."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
-
-def _show_last(line: str) -> None:
-    _show("")
-    if line:
-        print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import dataclasses
 import re
 import types
 import typing
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 
@@ -68,9 +69,11 @@ def attribute_texts(configuration: type) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in texts}
 
 
-def add_options(parser: argparse.ArgumentParser, configuration: type) -> None:
-    """One command-line option for each. What is not given stays out of the result."""
+def add_options(parser: argparse.ArgumentParser, configuration: type, without: Collection[str] = ()) -> None:
+    """One command-line option for each, but for those named in `without`. What is not given stays out of the result."""
     for option in options_of(configuration).values():
+        if option.name in without:
+            continue
         flag = "--" + option.name.replace("_", "-")
         text = f"{option.text} Default: {written(option.default)}.".replace("%", "%%")
         parser.add_argument(flag, help=text, default=argparse.SUPPRESS, **_kind(option.hint))

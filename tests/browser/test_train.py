@@ -46,7 +46,7 @@ def wait_for_status(tab, text):
         "text => [...document.querySelectorAll('.status')].some(one => one.checkVisibility() && "
         "one.innerText.includes(text))",
         arg=text,
-        timeout=90_000,
+        timeout=180_000,
     )
 
 
@@ -58,8 +58,8 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
 
     # The first grid and points arrive.
     wait_for_status(tab, "browsed running")
-    tab.locator(".samples img").wait_for(timeout=90_000)
-    tab.wait_for_function("document.querySelectorAll('.mark-line path').length >= 1", timeout=90_000)
+    tab.locator(".samples img").wait_for(timeout=180_000)
+    tab.wait_for_function("document.querySelectorAll('.mark-line path').length >= 1", timeout=180_000)
     first = grid_source(tab)
 
     # After a reload everything is there again and goes on.
@@ -69,7 +69,7 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
     tab.wait_for_function(
         "first => document.querySelector('.samples img') && document.querySelector('.samples img').src !== first",
         arg=first,
-        timeout=90_000,
+        timeout=180_000,
     )
 
     # It is stopped and resumed.
@@ -82,7 +82,7 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
         r"stopped => [...document.querySelectorAll('.status')].some(one => "
         r"Number(one.innerText.match(/step (\d+) of/)?.[1]) > stopped)",
         arg=stopped_at,
-        timeout=90_000,
+        timeout=180_000,
     )
 
     # Its weights make pictures in the other tab.
