@@ -1,4 +1,4 @@
-"""The command line: python -m ddim sample | compare | interpolate | animate | train.
+"""The command line: python -m ddim sample | compare | interpolate | animate | train | evaluate.
 
 `python -m ddim COMMAND --help` says what each option does.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from ddim.animation_commands import add_animate, add_compare, add_interpolate
 from ddim.checkpoints import load
 from ddim.engine import PRECISIONS
+from ddim.evaluate import EvaluateConfig, chart, evaluate, table, to_json
 from ddim.images import grid, save_png, to_uint8
 from ddim.noise import seed_range
 from ddim.options import add_options, configuration_from
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add_interpolate(commands, FLOWERS)
     add_animate(commands, FLOWERS)
     _add_train(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -114,6 +116,32 @@ def _train(runs_dir: Path, run: str, resume: bool, preset: str, **options) -> in
     stopped_by = train(config, folder, show)
     show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser(
+        "evaluate", help="measure weights", description="Measure weights by KID, with any solvers and numbers of steps."
+    )
+    parser.set_defaults(command=_evaluate)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="Write all that was measured.")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw KID over network evaluations as a .png.")
+    parser.add_argument(
+        "--neighbours", type=Path, metavar="FILE", help="Draw pictures, each above the training picture nearest to it."
+    )
+    add_options(parser, EvaluateConfig)
+
+
+def _evaluate(json: Path | None, plot: Path | None, neighbours: Path | None, **options) -> int:
+    results = evaluate(configuration_from(EvaluateConfig, options), show)
+    show_last("")
+    print(table(results))
+    if json:
+        json.write_text(to_json(results))
+    if plot:
+        save_png(plot, chart(results))
+    if neighbours:
+        save_png(neighbours, results["neighbours"])
+    return 0
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ Beside KID stand its floor (training pictures in place of generated ones), its s
 and recall as a second opinion, and how near generated pictures come to training pictures, to show that none is a copy.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ddim.chart import line_chart
 from ddim.checkpoints import load
 from ddim.data import load_images
 from ddim.images import grid
@@ -191,14 +193,35 @@ def table(results: dict[str, Any]) -> str:
     lines += ["", "weights           solver             steps  NFE  KID subsets    KID batches    precision  recall"]
     for measurement in results["measurements"]:
         config = measurement["config"]
-        solver = config["solver"] + (" inclusive" if config["node_placement"] == "inclusive" else "")
-        solver += f" eta {config['eta']:g}" if config["eta"] else ""
         lines.append(
-            f"{measurement['weights']:17} {solver:18} {config['num_steps']:5}  {measurement['nfe']:3}  "
+            f"{measurement['weights']:17} {_solver_of(config):18} {config['num_steps']:5}  {measurement['nfe']:3}  "
             f"{_spread(measurement['kid_subsets']):13}  {_spread(measurement['kid_batches']):13}  "
             f"{np.mean(measurement['precision']):9.2f}  {np.mean(measurement['recall']):6.2f}"
         )
     return "\n".join(lines)
+
+
+def to_json(results: dict[str, Any]) -> str:
+    """The results without the picture."""
+    return json.dumps({name: value for name, value in results.items() if name != "neighbours"}, indent=2) + "\n"
+
+
+def chart(results: dict[str, Any]) -> np.ndarray:
+    """KID by subsets over network evaluations, a line for each solver and set of weights, (H, W, 3) uint8."""
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    for measurement in sorted(results["measurements"], key=lambda one: one["nfe"]):
+        kids = 1000 * np.array(measurement["kid_subsets"])
+        name = f"{measurement['weights']}, {_solver_of(measurement['config'])}"
+        lines.setdefault(name, []).append((measurement["nfe"], float(kids.mean()), float(kids.std())))
+    evaluations = [measurement["nfe"] for measurement in results["measurements"]]
+    lines["floor"] = [(nfe, 1000 * results["floor"], 0.0) for nfe in (min(evaluations), max(evaluations))]
+    return line_chart(lines, "KID x 1000 by subsets", "network evaluations", "KID x 1000")
+
+
+def _solver_of(config: dict[str, Any]) -> str:
+    """Solver, nodes and eta in words."""
+    solver = config["solver"] + (" inclusive" if config["node_placement"] == "inclusive" else "")
+    return solver + (f" eta {config['eta']:g}" if config["eta"] else "")
 
 
 def _spread(kids: list[float]) -> str:

@@ -7,10 +7,12 @@ features. Its value hangs on the encoder, its block and the protocol, so each of
 import hashlib
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 BLOCKS = tuple(f"mixed{number}" for number in range(11))
 ENCODER_SIZE = 75
@@ -45,6 +47,8 @@ class InceptionEncoder:
     def __init__(self, block: str = "mixed10", weights_path: str | Path | None = None):
         if block not in BLOCKS:
             raise ValueError(f"KID knows the InceptionV3 blocks {BLOCKS[0]} to {BLOCKS[-1]}, but not {block!r}.")
+        import keras  # where an encoder is built, so that estimating costs nothing
+
         inception = load_inception(weights_path or os.environ.get(WEIGHTS_VARIABLE))
         blocks = keras.Model(inception.input, inception.get_layer(block).output)
 
@@ -72,8 +76,10 @@ class InceptionEncoder:
         return self.network.predict(padded, batch_size=BATCH_SIZE, verbose=0)[: len(images)]
 
 
-def load_inception(weights_path: str | Path | None) -> keras.Model:
+def load_inception(weights_path: str | Path | None) -> "keras.Model":
     """InceptionV3 without top at 75 pixels, from a file or from Keras' download. Raises OSError if there is neither."""
+    import keras
+
     if weights_path and not Path(weights_path).is_file():
         raise OSError(f"KID needs the weights of InceptionV3, but there is no file {weights_path}.")
     try:

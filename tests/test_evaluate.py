@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
+from test_chart import has_colour
 
 import ddim
 from ddim import checkpoints, evaluate
+from ddim.chart import COLOURS
 from ddim.evaluate import EvaluateConfig
 from ddim.kid import kid_of_batches, kid_of_subsets
 from ddim.neighbours import precision_recall
@@ -75,6 +79,15 @@ def test_the_table_has_means_and_spreads_of_generations(weights):
     results = evaluate.evaluate(config_of(weights, num_steps=(2,), generations=3))
     kids = 1000 * np.array(results["measurements"][0]["kid_subsets"])
     assert f"{kids.mean():.1f} +- {kids.std():.1f}" in evaluate.table(results)
+
+
+def test_the_json_holds_every_number_and_the_chart_every_line(weights):
+    results = evaluate.evaluate(config_of(weights, solvers=("ddim", "ab2"), num_steps=(2, 3)))
+    written = json.loads(evaluate.to_json(results))
+    assert written["measurements"] == json.loads(json.dumps(results["measurements"]))
+    assert written["protocol"] == results["protocol"]
+    picture = evaluate.chart(results)
+    assert all(has_colour(picture, colour).any() for colour in COLOURS[:3])
 
 
 def test_neighbours_are_generated_pictures_above_training_pictures(weights):
