@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +33,12 @@ class Report:
         self.started = self.batch_time = self.line_time = time.time()
         self.status_time = 0.0
         self.write_scalars = _tensorboard_writer(run) if tensorboard else None
+
+    def beginning(self, message: str) -> None:
+        """Before anything is known: a resumed run still stands where it stood."""
+        before = runs.read_status(self.run)
+        status = replace(before, state=runs.RUNNING, message=message, process=os.getpid(), started=self.started)
+        runs.write_status(self.run, status)
 
     def batch(self, progress: Progress, losses: dict[str, float]) -> None:
         """After every batch; `losses` are means of the epoch so far."""

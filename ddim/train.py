@@ -127,7 +127,7 @@ def train(config: TrainConfig, run: Path, show: Callable[[str], None] = lambda l
     with runs.locked(run), _noted_signals() as stop_requested:
         report = Report(run, config.epochs, config.batch_size, show, config.tensorboard)
         progress = Progress()
-        report.status(runs.RUNNING, progress, "Reading pictures and compiling the network.")
+        report.beginning("Reading pictures and compiling the network.")
         runs.write_json(run / "config.json", asdict(config))
         try:
             # Pictures first, and Keras after them: what is wrong with a data set is told at once.
