@@ -47,7 +47,7 @@ def load(name: str | Path, precision: str = "auto") -> DiffusionModel:
         network.load_weights(weights_path)
     except ValueError as error:  # Keras lists every number that does not fit
         raise ValueError(f"{weights_path.name} holds another network than {stem.name}.json describes.") from error
-    return DiffusionModel(config, network, normalizer, precision, card)
+    return DiffusionModel(config, network, normalizer, precision, card, is_final=True)
 
 
 def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:

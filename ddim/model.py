@@ -87,12 +87,14 @@ class DiffusionModel:
         normalizer: Normalizer,
         precision: str = "float32",
         card: dict[str, Any] | None = None,
+        is_final: bool = False,
     ):
+        """`precision` and `is_final`, which says that the weights will not change, are those of Engine."""
         self.config = config
         self.network = network
         self.normalizer = normalizer
         self.card = card or {}
-        self.engine = Engine(config.network, network, precision)
+        self.engine = Engine(config.network, network, precision, is_final)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -171,7 +171,7 @@ def _initial_model(config: TrainConfig, images: np.ndarray) -> DiffusionModel:
             f"{config.init_weights} cannot be trained further so: they are weights of {model.config}, "
             f"but the run is of {config.model}."
         )
-    return model
+    return DiffusionModel(model.config, model.network, model.normalizer)  # whose weights may change
 
 
 def network_precision(precision: TrainingPrecision) -> Precision:

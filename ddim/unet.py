@@ -75,18 +75,20 @@ class UNetConfig:
             )
 
 
-def build_unet(config: UNetConfig, precision: Precision = "float32", synchronized: bool = False) -> "keras.Model":
+def build_unet(
+    config: UNetConfig, precision: Precision = "float32", synchronized: bool = False, folded: bool = False
+) -> "keras.Model":
     """A network from noisy pictures (B, S, S, 3) and noise variances (B,), float32, to outputs (B, S, S, 3), float32.
 
     `precision` is a Keras dtype policy: the mixed ones keep the weights in float32, for training. `synchronized` lets
-    batch normalization see the whole batch when several devices share it.
+    batch normalization see the whole batch when several devices share it; `folded` leaves only its means (folding.py).
     """
     import keras
     from keras import layers
 
     from ddim.embedding import NoiseEmbedding
 
-    block = _block_builder(config, precision, synchronized)
+    block = _block_builder(config, precision, synchronized, folded)
     noisy_images = keras.Input((config.image_size, config.image_size, 3), dtype="float32", name="noisy_images")
     noise_variances = keras.Input((), dtype="float32", name="noise_variances")
 
@@ -117,12 +119,16 @@ def build_unet(config: UNetConfig, precision: Precision = "float32", synchronize
     return keras.Model([noisy_images, noise_variances], outputs)
 
 
-def _block_builder(config: UNetConfig, precision: Precision, synchronized: bool) -> Callable:
+def _block_builder(config: UNetConfig, precision: Precision, synchronized: bool, folded: bool) -> Callable:
     from keras import layers
+
+    from ddim.folding import MeanSubtraction
 
     def normalize(features):
         # No centre and scale of their own: a convolution follows.
         match config.normalization:
+            case "batch" if folded:
+                layer = MeanSubtraction(dtype=precision)
             case "batch":
                 layer = layers.BatchNormalization(center=False, scale=False, synchronized=synchronized, dtype=precision)
             case "group":

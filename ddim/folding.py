@@ -1,0 +1,46 @@
+"""Batch normalization of a trained network, folded into the convolutions behind it: the same numbers, sooner."""
+
+import keras
+import numpy as np
+
+from ddim.unet import Precision, UNetConfig, build_unet
+
+
+class MeanSubtraction(keras.layers.Layer):
+    """What is left of batch normalization when the convolution behind it has taken over the division."""
+
+    def build(self, input_shape):
+        self.mean = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="mean")
+
+    def call(self, features):
+        return features - self.mean
+
+
+def can_fold(config: UNetConfig) -> bool:
+    """Whether a 3x3 convolution stands behind every normalization: attention has none."""
+    return config.normalization == "batch" and config.attention_levels == 0
+
+
+def fold_normalization(config: UNetConfig, network: keras.Model, precision: Precision) -> keras.Model:
+    """A copy of the network for inference, in this precision, whose batch normalizations only subtract means.
+
+    The zeros around a picture stand for means, so these cannot be folded; the division by the deviation can.
+    """
+    folded = build_unet(config, precision, folded=True)
+    scale = None
+    for target, source in zip(_with_weights(folded), _with_weights(network), strict=True):
+        weights = source.get_weights()
+        if isinstance(source, keras.layers.BatchNormalization):
+            mean, variance = weights
+            scale = 1 / np.sqrt(variance + source.epsilon)
+            weights = [mean]
+        elif scale is not None and source.kernel_size == (3, 3):
+            kernel, bias = weights
+            weights = [kernel * scale[:, None], bias]
+            scale = None
+        target.set_weights(weights)
+    return folded
+
+
+def _with_weights(network: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in network.layers if layer.weights]

@@ -1,0 +1,45 @@
+"""Lists of numbers as people type them: "1,2,5,10" and "1-20"."""
+
+import re
+from collections.abc import Iterable
+
+from ddim.noise import SEED_BOUND
+from ddim.sampling import MAX_NUM_STEPS
+
+MAX_STEP_COUNTS = 50
+
+
+def parse_step_counts(entries: str | Iterable[str | int]) -> tuple[int, ...]:
+    """Numbers of steps, each once, the smallest first, from text or from a list of texts and numbers.
+
+    Raises ValueError, with a sentence that says why, for what is no list of 1 to 50 numbers from 1 to 1000.
+    """
+    return tuple(sorted(set(_parse(entries, "numbers of steps", 1, MAX_NUM_STEPS, MAX_STEP_COUNTS))))
+
+
+def parse_seeds(entries: str | Iterable[str | int], at_least: int, at_most: int) -> tuple[int, ...]:
+    """Seeds in the order given. Raises ValueError for fewer or more than these bounds, and for what is no seed."""
+    seeds = _parse(entries, "seeds", 0, SEED_BOUND - 1, at_most)
+    if len(seeds) < at_least:
+        raise ValueError(f"This needs {at_least} to {at_most} seeds, but there is only {len(seeds)}.")
+    return tuple(seeds)
+
+
+def _parse(entries: str | Iterable[str | int], name: str, lowest: int, highest: int, at_most: int) -> list[int]:
+    texts = entries.split(",") if isinstance(entries, str) else [str(entry) for entry in entries]
+    numbers = []
+    for text in (text.strip() for text in texts if text.strip()):
+        match = re.fullmatch(r"([0-9]{1,10})(?:\s*-\s*([0-9]{1,10}))?", text)
+        if not match:
+            raise ValueError(f"{text[:20]!r} does not belong in a list of {name}: write it as 1,2,5 or as 1-20.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ValueError(f"{text!r} runs backwards: write {last}-{first}.")
+        if first < lowest or last > highest:
+            raise ValueError(f"The {name} lie between {lowest} and {highest}, but the list has {text!r}.")
+        if len(numbers) + last - first >= at_most:
+            raise ValueError(f"The list of {name} has at most {at_most} entries, but this one has more.")
+        numbers += range(first, last + 1)
+    if not numbers:
+        raise ValueError(f"The list of {name} is empty: write it as 1,2,5 or as 1-20.")
+    return numbers

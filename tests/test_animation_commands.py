@@ -1,0 +1,185 @@
+import re
+
+import numpy as np
+import pytest
+from media import decode, gif_blocks, webp_chunks
+from tiny_runs import run_python
+
+from ddim import recipes
+from ddim.__main__ import main
+from ddim.animate import animate, frame_of
+from ddim.animation import ExportConfig, save_animation
+from ddim.checkpoints import load, save
+from ddim.compare import compare, frames_of, playback
+from ddim.images import to_uint8
+from ddim.interpolate import WalkConfig, interpolate, recipe_of_walk
+from ddim.recipes import recipe_of_file
+
+SAMPLING = "weights precision output solver eta variance node-placement min-signal-rate max-signal-rate num-steps"
+EXPORT = "frames-per-second hold-first hold-last repeat enlargement factor"
+OPTIONS = {
+    "compare": f"{SAMPLING} {EXPORT} seed num-images seeds solvers against".replace(" solver ", " "),
+    "interpolate": f"{SAMPLING} {EXPORT} seeds frames loop interpolation easing",
+    "animate": f"{SAMPLING} {EXPORT} seed num-images seeds",
+}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, tiny_model):
+    stem = tmp_path_factory.mktemp("weights") / "tiny"
+    save(tiny_model, stem)
+    return str(stem)
+
+
+@pytest.fixture(scope="module")
+def model(weights):
+    return load(weights, "float32")
+
+
+def run(capfd, *arguments):
+    """Exit code and the lines on standard error."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as exit:
+        code = exit.code
+    return code, capfd.readouterr().err.splitlines()
+
+
+def made(capfd, command, weights, output, *options):
+    code, lines = run(capfd, command, "--weights", weights, "--precision", "float32", "--output", output, *options)
+    assert (code, len(lines)) == (0, 1), lines
+    assert str(output) in lines[0]
+    return output
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_help_lists_every_option(capsys, command):
+    with pytest.raises(SystemExit) as exit:
+        main([command, "--help"])
+    assert exit.value.code == 0
+    listed = re.findall(r"^  --([\w-]+)", capsys.readouterr().out, re.MULTILINE)
+    assert set(listed) == set(OPTIONS[command].split())
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4", ".png", ".zip"])
+def test_animate_makes_the_same_bytes_as_python(capfd, tmp_path, weights, model, suffix):
+    options = ("--seed", "7", "--num-images", "2", "--num-steps", "3", "--eta", "1", "--factor", "2")
+    film = made(capfd, "animate", weights, tmp_path / f"a{suffix}", *options)
+    settings = {"num_steps": 3, "eta": 1.0}
+    frames = np.stack([frame_of(step) for step in animate(model, [7, 8], **settings)])
+    recipe = recipe_of_file("animate", model, model.sample_config(**settings), [7, 8])
+    save_animation(tmp_path / f"b{suffix}", frames, ExportConfig(factor=2), recipe)
+    assert film.read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_interpolate_makes_the_same_bytes_as_python(capfd, tmp_path, weights, model):
+    options = ("--seeds", "3,8", "--frames", "4", "--num-steps", "3", "--loop", "--interpolation", "lerp")
+    film = made(capfd, "interpolate", weights, tmp_path / "a.webp", *options)
+    walk = WalkConfig(frames=4, loop=True, interpolation="lerp")
+    *_, last = interpolate(model, [3, 8], walk, num_steps=3)
+    recipe = recipe_of_walk(model, model.sample_config(num_steps=3), [3, 8], walk)
+    export = ExportConfig(hold_first=0, hold_last=0)
+    save_animation(tmp_path / "b.webp", to_uint8(last.pred_images), export, recipe)
+    assert film.read_bytes() == (tmp_path / "b.webp").read_bytes()
+    assert webp_chunks(film)[1] == [50] * 8
+
+
+def test_compare_animates_numbers_of_steps(capfd, tmp_path, weights, model):
+    options = ("--num-steps", "1-3", "--seeds", "3,8", "--solvers", "ddim,unipc", "--factor", "6")
+    film = made(capfd, "compare", weights, tmp_path / "c.webp", *options)
+    cells = [cell for cell in compare({weights: model}, [3, 8], [1, 2, 3], ["ddim", "unipc"]) if cell.is_finished]
+    frames = frames_of(cells, [3, 8], playback(factor=6))
+    np.testing.assert_array_equal(decode(film, *frames.shape[1:3]), frames)
+    assert recipes.read(film)["num_steps"] == [1, 2, 3]
+
+
+def test_compare_draws_a_grid_and_two_weights(capfd, tmp_path, weights, tiny_model):
+    save(tiny_model, tmp_path / "second")
+    options = ("--num-steps", "2,1", "--num-images", "3", "--against", tmp_path / "second")
+    sheet = made(capfd, "compare", weights, tmp_path / "c.png", *options)
+    recipe = recipes.read(sheet)
+    assert (recipe["command"], recipe["seeds"], recipe["num_steps"]) == ("compare", [0, 1, 2], [1, 2])
+    assert [other["weights"] for other in recipe["against"]] == [str(tmp_path / "second")]
+
+
+def test_without_output_the_name_tells_what_is_inside(capfd, tmp_path, monkeypatch, weights):
+    monkeypatch.chdir(tmp_path)
+    common = ("--weights", weights, "--precision", "float32", "--factor", "1")
+    run(capfd, "animate", *common, "--seed", "7", "--num-images", "1", "--num-steps", "2")
+    run(capfd, "interpolate", *common, "--seeds", "3,8", "--frames", "2", "--num-steps", "2")
+    run(capfd, "compare", *common, "--seeds", "5", "--num-steps", "1-3")
+    names = [
+        "ddim-animate-seed7-2steps.gif",
+        "ddim-compare-seed5-1to3steps.png",
+        "ddim-interpolate-seeds3-8-2steps.gif",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_export_options_reach_the_file(capfd, tmp_path, weights):
+    options = ("--num-images", "1", "--num-steps", "3", "--frames-per-second", "10", "--hold-first", "0.2")
+    more = ("--hold-last", "0.4", "--no-repeat", "--enlargement", "lanczos", "--factor", "3")
+    film = made(capfd, "animate", weights, tmp_path / "a.gif", *options, *more)
+    assert gif_blocks(film) == ((48, 24), [200, 100, 400], None, False)
+
+
+WRONG = {
+    "compare --num-steps 5-1": "'5-1' runs backwards: write 1-5",
+    "compare --num-steps ,": "is empty",
+    "compare --num-steps many": "'many' does not belong",
+    "compare --num-steps nan": "'nan' does not belong",
+    "compare --num-steps 1-1000": "at most 50",
+    "compare --solvers ddim,euler": "solver must be one of",
+    "compare --solvers unipc --eta 1": "eta must be 0",
+    "compare --num-images 17": "1 to 16",
+    "compare --seeds 0-999": "at most 16",
+    "compare --seeds 3 --seed 4": "either --seeds, or",
+    "compare --num-steps 1-50 --solvers ddim,heun,ab2": "1 to 100 rows, but 150",
+    "compare --against roses": "There are no weights 'roses'",
+    "interpolate": "--seeds",
+    "interpolate --seeds 3": "2 to 8 seeds, but there is only 1",
+    "interpolate --seeds 1,2,3,4,5,6,7,8 --frames 300": "up to 73 frames a way would fit",
+    "interpolate --seeds 1-9": "at most 8",
+    "interpolate --seeds rose,lily": "'rose' does not belong",
+    "interpolate --seeds 3,8 --frames 1": "frames must be",
+    "interpolate --seeds 3,8 --eta 0.5": "Between seeds eta must be 0",
+    "interpolate --seeds 3,8 --eta nan": "eta must be between 0 and 1",
+    "interpolate --seeds 3,8 --interpolation cubic": "--interpolation",
+    "animate --num-images 13": "1 to 12",
+    "animate --num-images 0": "at least 1",
+    "animate --seed 4294967295": "do not fit",
+    "animate --num-steps 600": "up to 512, but 600",
+    "animate --num-steps nan": "--num-steps",
+    "animate --output film.avi": "must end in .gif",
+    "animate --factor 0": "factor must be",
+    "animate --hold-last nan": "hold_last must be",
+    "animate --frames-per-second 60": "frames_per_second must be",
+    "animate --enlargement cubic": "--enlargement",
+    "animate --weights roses": "There are no weights 'roses'",
+}
+
+
+@pytest.mark.parametrize("wrong, because", WRONG.items())
+def test_a_wrong_value_is_refused_in_one_line(capfd, tmp_path, monkeypatch, wrong, because):
+    monkeypatch.chdir(tmp_path)
+    code, lines = run(capfd, *wrong.split())
+    assert (code, len(lines)) == (2, 1), lines
+    assert lines[0].startswith("ddim: ") and because in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_would_be_too_large_is_refused_before_it_is_sampled(capfd, tmp_path, monkeypatch, weights):
+    monkeypatch.setattr("ddim.animation_commands.animate", None)
+    arguments = ("--num-steps", "500", "--factor", "16", "--output", tmp_path / "film.png")
+    code, lines = run(capfd, "animate", "--weights", weights, *arguments)
+    assert (code, len(lines)) == (2, 1)
+    assert "can be enlarged by" in lines[0]
+
+
+def test_a_wrong_value_waits_for_no_network():
+    program = """if True:
+        import sys
+        from ddim.__main__ import main
+        wrong = ["compare --num-steps 5-1", "interpolate --seeds 3,8 --eta 1", "animate --num-images 13"]
+        print([main(arguments.split()) for arguments in wrong], {"keras", "tensorflow"} & sys.modules.keys())"""
+    assert run_python("-c", program).strip() == "[2, 2, 2] set()"
