@@ -17,8 +17,8 @@ def build(runs_dir: str) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Generate", id="generate"):
                 weights = generate.build(demo, runs_dir)
-            with gr.Tab("Train", id="train"):
-                train.build(demo, runs_dir, [weights])
+            with gr.Tab("Train", id="train") as train_tab:
+                train.build(demo, train_tab, runs_dir, [weights])
         demo.load(recall.opened_tab, None, tabs, show_progress="hidden", api_visibility="private")
     return demo.queue(max_size=64)
 

@@ -71,7 +71,9 @@ def crash():
 
 def new_training(config, run):
     run.mkdir()
-    return Training(config, run, Report(run, config.epochs, config.batch_size, lambda line: None, False))
+    report = Report(run, config.epochs, config.batch_size, lambda line: None, False)
+    pictures = (load_images(config.dataset, part, config.model.network.image_size) for part in ("train", "validation"))
+    return Training(config, run, report, *pictures)
 
 
 def errors_of_no_output(examples_at, steps):

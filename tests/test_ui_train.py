@@ -1,6 +1,7 @@
 """What the tab Train promises to those who call it, and how its options are laid out."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,8 @@ def test_a_run_s_name_leads_nowhere_else(client, dataset, name):
 
 
 def test_a_run_that_cannot_begin_says_why_in_a_sentence(client, tmp_path, runs_dir):
-    start(client, "hopeless", **{**TINY, "dataset": f"folder:{tmp_path / 'nowhere'}"})
+    with suppress(AppError):  # it ends before or after it is seen to have begun
+        start(client, "hopeless", **{**TINY, "dataset": f"folder:{tmp_path / 'nowhere'}"})
     wait_for(runs_dir / "hopeless", runs.FAILED)
     assert "names no folder" in runs.read_status(runs_dir / "hopeless").message
 

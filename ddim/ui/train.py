@@ -41,7 +41,7 @@ class Page(NamedTuple):
     unpack: gr.File
 
 
-def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
+def build(demo: gr.Blocks, tab: gr.Tab, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
     """Lay out and wire the tab, inside of `demo`. "Use these weights" puts them into all of `weights_selectors`."""
     refusal = runs.training_refusal()
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
@@ -72,7 +72,7 @@ def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.
             delete = gr.Button("Delete this run", visible=refusal is None)
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
     page = Page(name, preset, pictures, options, start, view, stop, resume, use, delete, confirm, pack, packed, unpack)
-    train_view.wire(demo, view, runs_dir)
+    train_view.wire(demo, tab, view, runs_dir)
     _wire_starting(page, runs_dir)
     _wire_running(page, runs_dir)
     _wire_weights(page, runs_dir, weights_selectors)

@@ -58,7 +58,7 @@ def lay_out(runs_dir: str | Path) -> View:
     return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known)
 
 
-def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
+def wire(demo: gr.Blocks, tab: gr.Tab, view: View, runs_dir: str | Path) -> None:
     """Look at the run's folder every two seconds, and send only what has changed since."""
     outputs = [view.status, view.losses, view.kids, view.learning_rates, view.epoch, view.samples, view.seen]
 
@@ -89,9 +89,9 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
 
     def find_runs(run: str | None, other_run: str | None, known: list | None):
         found = choices(runs_dir)
-        if found == known:
-            return [gr.skip()] * 3
         values = [value for _, value in found]
+        if found == known and (run in values or not values):
+            return [gr.skip()] * 3
         chosen = run if run in values else next(iter(values), None)
         other = other_run if other_run in values else None
         return gr.Dropdown(found, value=chosen), gr.Dropdown(found, value=other), found
@@ -101,6 +101,8 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
         event(look, inputs, outputs, **PRIVATE)
     for event in (view.timer.tick, demo.load):
         event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
+    # What was sent before the tab was first opened may be lost in the browser: it is sent again.
+    tab.select(lambda: (None, None), None, [view.seen, view.known], **PRIVATE)
     view.epoch.release(show_epoch, [view.run, view.epoch], view.samples, **PRIVATE)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 
