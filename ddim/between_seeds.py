@@ -10,7 +10,7 @@ import numpy as np
 
 from ddim.noise import lerp, noise_from_seeds, seed_plane, slerp
 from ddim.recipes import recipe_of_file
-from ddim.sampling import SampleConfig, Step, reverse_diffusion
+from ddim.sampling import SampleConfig, Step, sample_from
 
 if TYPE_CHECKING:
     from ddim.model import DiffusionModel
@@ -75,10 +75,7 @@ def sample_noises(model: "DiffusionModel", noises: np.ndarray, **settings: Any) 
     """As `sample`, from given noises (B, H, W, C) instead of seeds, and with eta 0."""
     config = model.sample_config(**settings)
     check_eta(config)
-    for step in reverse_diffusion(model.denoise, noises, config):
-        yield step._replace(
-            noisy_images=model.denormalize(step.noisy_images), pred_images=model.denormalize(step.pred_images)
-        )
+    yield from sample_from(model, noises, config)
 
 
 def check_eta(config: SampleConfig) -> None:

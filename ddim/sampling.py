@@ -153,7 +153,17 @@ def sample(model: "DiffusionModel", seeds: Sequence[int], **settings: Any) -> It
     if not 1 <= len(seeds) <= MAX_NUM_IMAGES:
         raise ValueError(f"One call makes 1 to {MAX_NUM_IMAGES} pictures, but {len(seeds)} seeds were given.")
     noises = noises_from_seeds(seeds, model.image_shape)
-    for step in reverse_diffusion(model.denoise, next(noises), config, noises):
+    yield from sample_from(model, next(noises), config, noises)
+
+
+def sample_from(
+    model: "DiffusionModel",
+    initial_noise: np.ndarray,
+    config: SampleConfig,
+    fresh_noises: Iterator[np.ndarray] | None = None,
+) -> Iterator[Step]:
+    """As `reverse_diffusion`, with [0, 1] as the range of pixels."""
+    for step in reverse_diffusion(model.denoise, initial_noise, config, fresh_noises):
         yield step._replace(
             noisy_images=model.denormalize(step.noisy_images), pred_images=model.denormalize(step.pred_images)
         )
