@@ -7,25 +7,29 @@ import threading
 
 import gradio as gr
 
-from ddim.ui import controls, generate, page, recall, train
+from ddim.ui import animate, between_tabs, compare, controls, generate, interpolate, page, train
+
+TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "animate": animate}
 
 
 def build(runs_dir: str) -> gr.Blocks:
     """The page with all its tabs, not yet served."""
     with gr.Blocks(title=page.TITLE, fill_width=True, delete_cache=(600, 3600), analytics_enabled=False) as demo:
         gr.HTML(page.HEADER, padding=False)
+        parts = {}
         with gr.Tabs() as tabs:
-            with gr.Tab("Generate", id="generate"):
-                weights = generate.build(demo, runs_dir)
-            with gr.Tab("Train", id="train") as train_tab:
-                train.build(demo, train_tab, runs_dir, [weights])
-        demo.load(recall.opened_tab, None, tabs, show_progress="hidden", api_visibility="private")
+            for name, tab in TABS.items():
+                with gr.Tab(name.capitalize(), id=name, render_children=True):
+                    parts[name] = tab.build(runs_dir)
+            with gr.Tab("Train", id="train", render_children=True):
+                train.build(demo, runs_dir, between_tabs.weights_selectors(parts))
+        between_tabs.wire(demo, tabs, parts, between_tabs.lay_out(), runs_dir)
     return demo.queue(max_size=64)
 
 
 def launch(demo: gr.Blocks, **options) -> None:
     """Serve the page and return; `options` are those of gr.Blocks.launch."""
-    looks = {"theme": page.THEME, "css": page.CSS, "head": page.HEAD, "footer_links": ["api"]}
+    looks = {"theme": page.THEME, "css_paths": page.STYLE, "head": page.HEAD, "footer_links": ["api"]}
     demo.launch(prevent_thread_lock=True, run_history=False, **looks, **options)
 
 

@@ -1,5 +1,6 @@
 """The reverse diffusion as a film, what happens inside one of its steps, and a training run as a film."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,3 +83,9 @@ def frames_of_run(run: Path) -> np.ndarray:
     if len({frame.shape for frame in frames}) > 1:
         raise ValueError(f"The pictures of the run {run.name} differ in size, so they make no animation.")
     return np.stack(frames)
+
+
+def recipe_of_run(run: Path) -> dict[str, Any]:
+    """What a film of a training run tells of it: its name, its data set and how many epochs have pictures."""
+    config = json.loads((run / "config.json").read_text())
+    return {"command": "train", "run": run.name, "dataset": config["dataset"], "epochs": len(sample_grids(run))}

@@ -55,7 +55,7 @@ class ExportConfig:
                 raise ValueError(f"{name} must be an integer from 1 to {highest}, but is {value!r}.")
         for name in ("hold_first", "hold_last"):
             value = getattr(self, name)
-            if not 0 <= value <= 10:
+            if not isinstance(value, int | float) or not 0 <= value <= 10:
                 raise ValueError(f"{name} must be between 0 and 10 seconds, but is {value!r}.")
 
 

@@ -51,11 +51,33 @@ def compare(
     solvers: Sequence[str] = ("ddim",),
     **settings: Any,
 ) -> Iterator[Cell]:
-    """Yield each cell as it forms, once a step, and finished at last; then the next: fewest evaluations first.
+    """Yield each cell as it forms, once a step, and finished at last; then the next, in the order of `plan`.
 
     One model is the rule; more, by the names of their weights, are compared if their pictures have one size.
-    `settings` are the further fields of SampleConfig. Raises ValueError, at the first cell, for wrong settings, more
-    than 16 seeds or more than 100 cells.
+    `settings` are the further fields of SampleConfig. Raises ValueError, at the first cell, as `plan` does.
+    """
+    cells = plan(models, seeds, step_counts, solvers, **settings)
+    for model in models.values():
+        # A batch of a new size may be compiled first, which is no part of sampling.
+        model.engine(noise_from_seeds(seeds, model.image_shape), np.ones(len(seeds), np.float32))
+    for name, config in cells:
+        seconds, since = 0.0, time.perf_counter()
+        for step in sample(models[name], seeds, **asdict(config)):
+            seconds += time.perf_counter() - since
+            yield Cell(name, config, to_uint8(step.pred_images), step.nfe, seconds)
+            since = time.perf_counter()  # what was done with the cell does not count
+
+
+def plan(
+    models: Mapping[str, "DiffusionModel"],
+    seeds: Sequence[int],
+    step_counts: Sequence[int],
+    solvers: Sequence[str] = ("ddim",),
+    **settings: Any,
+) -> list[tuple[str, SampleConfig]]:
+    """Weights and sampling of each cell, fewest evaluations first.
+
+    Raises ValueError for wrong settings, more than 16 seeds or more than 100 cells, and for pictures of several sizes.
     """
     if len({model.image_shape for model in models.values()}) != 1:
         raise ValueError("Weights can be compared if their pictures have one size, but these have several.")
@@ -66,15 +88,7 @@ def compare(
         for solver in solvers
         for name, model in models.items()
     ]
-    for model in models.values():
-        # A batch of a new size may be compiled first, which is no part of sampling.
-        model.engine(noise_from_seeds(seeds, model.image_shape), np.ones(len(seeds), np.float32))
-    for name, config in sorted(cells, key=lambda cell: cell[1].nfe):
-        seconds, since = 0.0, time.perf_counter()
-        for step in sample(models[name], seeds, **asdict(config)):
-            seconds += time.perf_counter() - since
-            yield Cell(name, config, to_uint8(step.pred_images), step.nfe, seconds)
-            since = time.perf_counter()  # what was done with the cell does not count
+    return sorted(cells, key=lambda cell: cell[1].nfe)
 
 
 def check_comparison(seeds: Sequence[int], step_counts: Sequence[int], solvers: Sequence[str], num_models: int) -> None:
@@ -116,7 +130,7 @@ def frames_of(cells: Sequence[Cell], seeds: Sequence[int], export: ExportConfig)
     """
     images = {(cell.config.num_steps, _line(cell)): _enlarged(cell, export) for cell in cells}
     counts, lines = sorted({count for count, _ in images}), sorted({_line(cell) for cell in cells})
-    labels = {count: ["\n".join([_counted(count, "step"), solver, name]) for name, solver in lines] for count in counts}
+    labels = {count: ["\n".join([counted(count, "step"), solver, name]) for name, solver in lines] for count in counts}
     return np.stack(
         [
             labelled_grid(
@@ -186,7 +200,7 @@ def _enlarged(cell: Cell, export: ExportConfig) -> np.ndarray:
 
 def _label(cell: Cell, cells: Sequence[Cell]) -> str:
     weights = [cell.weights] if len({other.weights for other in cells}) > 1 else []
-    steps, evaluations = _counted(cell.config.num_steps, "step"), _counted(cell.nfe, "evaluation")
+    steps, evaluations = counted(cell.config.num_steps, "step"), counted(cell.nfe, "evaluation")
     return "\n".join([steps, cell.config.solver, f"{evaluations}, {cell.seconds:.2f} s", *weights])
 
 
@@ -194,5 +208,6 @@ def _column_labels(seeds: Sequence[int]) -> list[str]:
     return [f"seed {seed}" for seed in seeds]
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """1 step, 2 steps."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

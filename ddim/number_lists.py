@@ -1,7 +1,7 @@
 """Lists of numbers as people type them: "1,2,5,10" and "1-20"."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ddim.noise import SEED_BOUND
 from ddim.sampling import MAX_NUM_STEPS
@@ -23,6 +23,12 @@ def parse_seeds(entries: str | Iterable[str | int], at_least: int, at_most: int)
     if len(seeds) < at_least:
         raise ValueError(f"This needs {at_least} to {at_most} seeds, but there is only {len(seeds)}.")
     return tuple(seeds)
+
+
+def written(numbers: Sequence[int]) -> str:
+    """The list as people type it: 3-8 for more than two numbers in a row, 1,2,5 for any others."""
+    in_a_row = len(numbers) > 2 and list(numbers) == list(range(numbers[0], numbers[0] + len(numbers)))
+    return f"{numbers[0]}-{numbers[-1]}" if in_a_row else ",".join(map(str, numbers))
 
 
 def _parse(entries: str | Iterable[str | int], name: str, lowest: int, highest: int, at_most: int) -> list[int]:

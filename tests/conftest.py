@@ -1,4 +1,4 @@
-"""What many tests share: a tiny real network with random weights, a model around it, and data beside the repository."""
+"""What many tests share: a tiny real network, a model around it, the page that serves it, and data to learn from."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy_unet import random_weights
+from tiny_runs import make_pictures
 
+from ddim import checkpoints
 from ddim.model import DiffusionModel, ModelConfig, Normalizer
 from ddim.unet import UNetConfig, build_unet
 
@@ -33,6 +35,39 @@ def tiny_normalizer():
 @pytest.fixture(scope="session")
 def tiny_model(tiny_config, tiny_network, tiny_normalizer):
     return DiffusionModel(ModelConfig(network=tiny_config), tiny_network, tiny_normalizer)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_model, tmp_path_factory) -> str:
+    """The tiny model as a file, by the name that `load` takes."""
+    stem = tmp_path_factory.mktemp("weights") / "tiny"
+    checkpoints.save(tiny_model, stem)
+    return str(stem)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> str:
+    """Pictures to train on, by the name that `--dataset` takes."""
+    return make_pictures(tmp_path_factory.mktemp("data") / "pictures")
+
+
+@pytest.fixture(scope="module")
+def served(tiny_model, tmp_path_factory):
+    """The page with the tiny model: its address, the name of its weights, and its Blocks."""
+    from serving import serve  # Gradio takes its time to import
+
+    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
+        yield served
+
+
+@pytest.fixture
+def client(served, tmp_path):
+    """One more caller of the page's API, whose downloads go into the test's folder."""
+    from gradio_client import Client
+
+    client = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

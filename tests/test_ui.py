@@ -2,9 +2,8 @@
 
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ import ddim
 from ddim import checkpoints
 from ddim.images import read_recipe
 from ddim.sampling import SampleConfig, recipe_of
-from ddim.ui import controls, generate, recall
+from ddim.ui import controls, forming, generate
 
 ROOT = Path(__file__).parents[1]
 API_NAMES = {"/generate", "/compare_steps", "/interpolate", "/animate"}
@@ -63,7 +62,7 @@ def test_the_page_is_built_before_keras_is_imported():
 
 def test_only_the_names_of_the_contract_are_public_and_generate_takes_its_parameters(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/generate", "/start_training", "/stop_training", "/training_status"}
+    assert set(endpoints) == API_NAMES
     assert [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]] == [
         *("seed", "num_images", "num_steps", "solver", "eta", "weights"),
         *("variance", "node_placement", "min_signal_rate", "max_signal_rate"),
@@ -85,7 +84,7 @@ def test_the_last_result_holds_the_pictures_each_with_its_recipe_inside(client, 
 
 
 def test_each_step_is_reported(client, weights, monkeypatch):
-    monkeypatch.setattr(generate, "SECONDS_BETWEEN_SHEETS", 0.0)
+    monkeypatch.setattr(forming, "SECONDS_BETWEEN_SHEETS", 0.0)
     job = client.submit(**{**REQUEST, "num_steps": 6}, weights=weights, api_name="/generate")
     job.result(timeout=60)
     statuses = [output[4].split("<")[0].strip() for output in job.outputs()]
@@ -201,62 +200,3 @@ def test_the_first_screen_is_what_the_shipped_weights_make():
     assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
     shown = np.stack([np.asarray(picture) for picture, _ in pictures])
     assert difference(shown, ddim.generate(model, seeds=range(16), **asdict(config))) <= 4
-
-
-def recipe_for(weights, **settings):
-    checksum = checkpoints.read_card(checkpoints.find(weights))["sha256"]
-    config = replace(SampleConfig(num_steps=3), **settings)
-    return {"weights": weights, "sha256": checksum, "seed": 7, "num_images": 2, **asdict(config)}
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"solver": "unipc", "node_placement": "inclusive"}, {"eta": 1.0, "variance": "large", "min_signal_rate": 0.1}],
-)
-def test_the_python_shown_makes_the_pictures(weights, settings):
-    recipe = recipe_for(weights, **settings)
-    variables = {}
-    exec(recall.python_snippet(recipe), variables)
-    config = {name: recipe[name] for name in asdict(SampleConfig())}
-    assert difference(variables["images"], ddim.generate(ddim.load(weights), seeds=[7, 8], **config)) <= 1
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"solver": "unipc", "node_placement": "inclusive"}, {"eta": 1.0, "variance": "large", "min_signal_rate": 0.1}],
-)
-def test_the_address_of_a_recipe_brings_its_settings_back(weights, settings):
-    recipe = recipe_for(weights, **settings)
-    query = dict(parse_qsl(recall.address_of("generate", recipe).removeprefix("?")))
-    assert query["tab"] == "generate"
-    restored, warnings = recall.read_address(query, Path(weights).parent)
-    assert warnings == []
-    defaults = asdict(SampleConfig())
-    assert {**defaults, **restored} == {name: value for name, value in recipe.items() if name != "sha256"}
-
-
-@pytest.mark.parametrize(
-    ("query", "ignored"),
-    [
-        ({"num_steps": "0"}, "num_steps"),
-        ({"num_steps": "101", "num_images": "x"}, "num_images, num_steps"),
-        ({"seed": "nan"}, "seed"),
-        ({"seed": "4294967296"}, "seed"),
-        ({"solver": "<script>"}, "solver"),
-        ({"weights": "../secret"}, "weights"),
-        ({"solver": "unipc", "eta": "0.5"}, "solver, eta"),
-    ],
-)
-def test_what_an_address_may_not_ask_for_is_ignored_and_said(weights, query, ignored):
-    settings, warnings = recall.read_address(query, Path(weights).parent)
-    assert settings == {}
-    assert warnings == [f"The address asks for what cannot be; ignored were: {ignored}."]
-
-
-def test_an_address_made_with_other_weights_says_so(weights):
-    runs_dir = Path(weights).parent
-    checksum = checkpoints.read_card(checkpoints.find(weights))["sha256"]
-    assert recall.read_address({"weights": weights, "sha": checksum[:8]}, runs_dir)[1] == []
-    _, warnings = recall.read_address({"weights": weights, "sha": "00000000"}, runs_dir)
-    assert len(warnings) == 1
-    assert "are not those of this address" in warnings[0]

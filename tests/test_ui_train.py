@@ -4,39 +4,22 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
-from gradio_client import Client
 from gradio_client.exceptions import AppError
-from serving import serve
-from tiny_runs import TINY, make_pictures
+from media import decode, gif_blocks, psnr, webp_chunks
+from tiny_runs import TINY, record_run
 
-from ddim import runs
+from ddim import recipes, runs
+from ddim.animation import ExportConfig
 from ddim.options import arguments_of, options_of, values_of
 from ddim.train import PRESETS, TrainConfig
-from ddim.ui import train_options, train_plots, train_view
-
-
-@pytest.fixture(scope="module")
-def served(tiny_model, tmp_path_factory):
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
-        yield served
+from ddim.ui import export, train, train_options, train_plots, train_view
 
 
 @pytest.fixture(scope="module")
 def runs_dir(served):
     return Path(served[1]).parent
-
-
-@pytest.fixture
-def client(served):
-    client = Client(served[0], verbose=False, analytics_enabled=False, download_files=False)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return make_pictures(tmp_path_factory.mktemp("data") / "pictures")
 
 
 def start(client, name, **options):
@@ -143,3 +126,64 @@ def test_a_space_may_be_allowed_to_train(monkeypatch):
 def test_arguments_of_a_configuration_leave_out_defaults():
     assert arguments_of(TrainConfig()) == []
     assert arguments_of(TrainConfig(horizontal_flips=True, epochs=3)) == ["--epochs=3", "--horizontal-flips"]
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory):
+    """The runs' folder, a run of five epochs in it, and the grids of these."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    return runs_dir, str(runs_dir / "flowers"), record_run(runs_dir / "flowers", 5)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])
+def test_a_run_becomes_a_film_of_its_grids_epoch_after_epoch(filmed, tmp_path, suffix):
+    runs_dir, run, grids = filmed
+    config = ExportConfig(frames_per_second=4, hold_first=0.5, hold_last=1.0, factor=2)
+    film = train.save_film(runs_dir, run, tmp_path, suffix, config)
+    assert film == tmp_path / f"ddim-train-flowers-5epochs{suffix}"
+    recipe = {"command": "train", "run": "flowers", "dataset": "oxford_flowers102", "epochs": 5}
+    assert recipes.read(film) == recipe
+
+    frames, held = grids.repeat(2, axis=1).repeat(2, axis=2), [0, 0, 1, 2, 3, 4, 4, 4, 4]
+    if suffix == ".gif":
+        assert gif_blocks(film) == ((48, 96), [500, 250, 250, 250, 1000], 0, False)
+    if suffix == ".webp":
+        assert webp_chunks(film)[:3] == ((48, 96), [500, 250, 250, 250, 1000], 0)
+    shown = decode(film, 48, 96)
+    frames = frames[held] if suffix == ".mp4" else frames
+    assert shown.shape == frames.shape
+    lowest = {".gif": 30, ".webp": float("inf"), ".mp4": 30}[suffix]
+    assert min(psnr(*pair) for pair in zip(shown, frames, strict=True)) >= lowest
+    assert np.abs(shown[0].astype(int) - shown[-1]).max() > 50
+
+
+def test_what_makes_no_film_is_said_in_a_sentence(filmed, tmp_path):
+    runs_dir, run, _ = filmed
+    record_run(runs_dir / "young", 1)
+    (runs_dir / "young" / "samples" / "epoch_0001.png").unlink()
+    with pytest.raises(ValueError, match="^The run young has no pictures yet: they come with the first epoch.$"):
+        train.save_film(runs_dir, str(runs_dir / "young"), tmp_path, ".gif", ExportConfig())
+    with pytest.raises(ValueError, match="^There is no run '/etc'.$"):
+        train.save_film(runs_dir, "/etc", tmp_path, ".gif", ExportConfig())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "sentence"),
+    [
+        (0, "/../../escape.gif", "The kind of file must be one of .gif"),
+        (0, None, "The kind of file must be one of .gif"),
+        (1, 0, "frames_per_second must be an integer from 1 to 50"),
+        (1, float("nan"), "frames_per_second must be an integer from 1 to 50"),
+        (2, None, "hold_first must be between 0 and 10 seconds"),
+        (3, "long", "hold_last must be between 0 and 10 seconds"),
+        (5, "cubic", "enlargement must be one of nearest, lanczos"),
+        (6, "2", "factor must be an integer from 1 to 16"),
+    ],
+)
+def test_a_file_that_cannot_be_asked_for_is_refused_in_a_sentence(place, wrong, sentence):
+    choices = [".gif", *vars(ExportConfig()).values()]
+    assert export.read_choices(*choices) == (".gif", ExportConfig())
+    choices[place] = wrong
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        export.read_choices(*choices)

@@ -3,7 +3,7 @@
 import html
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import lru_cache
@@ -14,6 +14,8 @@ import gradio as gr
 import numpy as np
 
 from ddim import checkpoints
+from ddim.animation import MAX_FRAMES
+from ddim.between_seeds import MAX_PLANE_SIZE
 from ddim.images import to_pil
 from ddim.noise import SEED_BOUND, seed_range
 from ddim.sampling import SampleConfig
@@ -31,6 +33,7 @@ SOLVERS = [
     ("UniPC-2", "unipc"),
 ]
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
+NO_WEIGHTS = ("no other weights", "")
 VISITORS_AT_ONCE = 8
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
 
@@ -51,16 +54,20 @@ NUMBERS = {
     "eta": Number("Eta: fresh noise in each step", 0, 1, 0.05),
     "min_signal_rate": Number("Lowest signal rate", 0.001, 0.5, 0.001),
     "max_signal_rate": Number("Highest signal rate", 0.5, 1, 0.001),
+    "frames": Number("Frames from stop to stop", 2, MAX_FRAMES),
+    "size": Number("Rows and columns", 2, MAX_PLANE_SIZE),
+    "across": Number("Across", 0, 1, 0.001),
+    "down": Number("Down", 0, 1, 0.001),
 }
 
 
 class SamplingControls(NamedTuple):
-    """Controls for the fields of SampleConfig, in their order, and a read-out."""
+    """Controls for the fields of SampleConfig, in their order, and a read-out; None where a tab does without."""
 
-    num_steps: gr.Slider
-    solver: gr.Dropdown
-    eta: gr.Slider
-    variance: gr.Dropdown
+    num_steps: gr.Slider | None
+    solver: gr.Dropdown | None
+    eta: gr.Slider | None
+    variance: gr.Dropdown | None
     node_placement: gr.Dropdown
     min_signal_rate: gr.Slider
     max_signal_rate: gr.Slider
@@ -77,14 +84,20 @@ def weights_selector(runs_dir: str | Path) -> gr.Dropdown:
     return gr.Dropdown(names, value=names[0] if names else None, label="Weights")
 
 
-def sampling_controls(weights: gr.Dropdown) -> SamplingControls:
-    """Lay out and wire how to sample: steps, solver and eta in sight, the rest in an accordion."""
+def sampling_controls(weights: gr.Dropdown, without: Collection[str] = ()) -> SamplingControls:
+    """Lay out and wire how to sample, but for the fields `without`: steps, solver and eta in sight, the rest not."""
+
+    def unless_without(name: str, lay_out: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return None if name in without else lay_out(*arguments, **options)
+
     default = SampleConfig()
-    num_steps = slider("num_steps", default.num_steps)
-    solver = _choice(SOLVERS, default.solver, "Solver")
-    eta = slider("eta", default.eta, info="0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise.")
+    num_steps = unless_without("num_steps", slider, "num_steps", default.num_steps)
+    solver = unless_without("solver", _choice, SOLVERS, default.solver, "Solver")
+    info = "0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise."
+    eta = unless_without("eta", slider, "eta", default.eta, info=info)
     with gr.Accordion("Advanced", open=False):
-        variance = _choice(VARIANCES, default.variance, "Variance of fresh noise, with eta above 0")
+        label = "Variance of fresh noise, with eta above 0"
+        variance = unless_without("variance", _choice, VARIANCES, default.variance, label)
         node_placement = _choice(NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
         min_signal_rate = slider("min_signal_rate", default.min_signal_rate)
         max_signal_rate = slider("max_signal_rate", default.max_signal_rate)
@@ -92,7 +105,8 @@ def sampling_controls(weights: gr.Dropdown) -> SamplingControls:
             "chosen when the weights are loaded", label="Precision of the network", interactive=False
         )
 
-    solver.change(_eta_of_solver, solver, eta, queue=False, show_progress="hidden", api_visibility="private")
+    if solver and eta:
+        solver.change(_eta_of_solver, solver, eta, queue=False, show_progress="hidden", api_visibility="private")
     # `input`, not `change`: an address that names weights brings signal rates of its own.
     weights.input(
         _trained_rates, weights, [min_signal_rate, max_signal_rate], show_progress="hidden", api_visibility="private"
@@ -100,6 +114,15 @@ def sampling_controls(weights: gr.Dropdown) -> SamplingControls:
     return SamplingControls(
         num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate, precision
     )
+
+
+def tell_precision(event: Any, weights: gr.Dropdown, precision: gr.Textbox, runs_dir: str | Path) -> None:
+    """Wire: after this event, such as `generated.success`, tell the precision that the network of `weights` runs in."""
+
+    def read_precision(weights: str):
+        return load_model(weights, runs_dir).engine.precision
+
+    event(read_precision, weights, precision, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _choice(choices: list[tuple[str, str]], value: str, label: str) -> gr.Dropdown:
@@ -185,7 +208,7 @@ def warm_up(runs_dir: str | Path) -> None:
         except (ValueError, OSError) as error:  # whoever presses the button is told as well
             print(error, file=sys.stderr)
         else:
-            for num_images in (16, 1):
+            for num_images in (16, 1, 8):
                 model.engine(np.zeros((num_images, *model.image_shape), np.float32), np.ones(num_images, np.float32))
 
 

@@ -3,14 +3,17 @@
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from ddim import archives, checkpoints, runs
+from ddim.animate import frames_of_run, recipe_of_run
+from ddim.animation import ExportConfig, save_animation
 from ddim.options import arguments_of
-from ddim.ui import controls, train_options, train_view
+from ddim.ui import controls, export, train_options, train_view
 
 INTRODUCTION = (
     "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
@@ -19,6 +22,8 @@ INTRODUCTION = (
 )
 # A run's name is checked against the folders there are, not against the choices that this page knew when it opened.
 OF_RUN = {"preprocess": False, "show_progress": "hidden"}
+# What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
+REFUSING = {"concurrency_limit": None}
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -41,7 +46,7 @@ class Page(NamedTuple):
     unpack: gr.File
 
 
-def build(demo: gr.Blocks, tab: gr.Tab, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
+def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
     """Lay out and wire the tab, inside of `demo`. "Use these weights" puts them into all of `weights_selectors`."""
     refusal = runs.training_refusal()
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
@@ -61,21 +66,23 @@ def build(demo: gr.Blocks, tab: gr.Tab, runs_dir: str | Path, weights_selectors:
             options = train_options.lay_out_options("quick")
         with gr.Column(elem_classes="pictures"):
             view = train_view.lay_out(runs_dir)
-        with gr.Column(elem_classes="again"), gr.Group():
+        with gr.Column(elem_classes="again"):
             with gr.Row(visible=refusal is None):
                 stop = gr.Button("Stop", variant="stop", elem_classes="stop-button")
                 resume = gr.Button("Resume")
             use = gr.Button("Use these weights")
             pack = gr.Button("Pack weights as ZIP")
             packed = gr.File(label="Weights", visible=False, interactive=False)
-            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=120)
+            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150)
             delete = gr.Button("Delete this run", visible=refusal is None)
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
+            film = export.lay_out(ExportConfig(frames_per_second=4, factor=2), title="The run as a film")
     page = Page(name, preset, pictures, options, start, view, stop, resume, use, delete, confirm, pack, packed, unpack)
-    train_view.wire(demo, tab, view, runs_dir)
+    train_view.wire(demo, view, runs_dir)
     _wire_starting(page, runs_dir)
     _wire_running(page, runs_dir)
     _wire_weights(page, runs_dir, weights_selectors)
+    export.wire(film, view.run, partial(save_film, runs_dir))
 
 
 def _wire_starting(page: Page, runs_dir: str | Path) -> None:
@@ -99,7 +106,7 @@ def _wire_starting(page: Page, runs_dir: str | Path) -> None:
             return f"folder:{folder.resolve()}"
 
     page.start.click(
-        start_training, [page.name, *page.options.values()], page.view.run, api_name="start_training", queue=False
+        start_training, [page.name, *page.options.values()], page.view.run, api_name="start_training", **REFUSING
     )
     page.preset.change(
         lambda preset: [train_options.shown(value) for value in train_options.preset_values(preset).values()],
@@ -126,7 +133,7 @@ def _wire_running(page: Page, runs_dir: str | Path) -> None:
             runs.delete(_allowed(runs_dir, run))
         return _run_selector(runs_dir), gr.Button(visible=False)
 
-    page.stop.click(stop_training, page.view.run, None, api_name="stop_training", queue=False, **OF_RUN)
+    page.stop.click(stop_training, page.view.run, None, api_name="stop_training", **OF_RUN, **REFUSING)
     page.resume.click(resume, page.view.run, None, **OF_RUN, api_visibility="private")
     page.delete.click(lambda: gr.Button(visible=True), None, page.confirm, **PRIVATE)
     page.confirm.click(delete, page.view.run, [page.view.run, page.confirm], **OF_RUN, api_visibility="private")
@@ -162,6 +169,15 @@ def _wire_weights(page: Page, runs_dir: str | Path, weights_selectors: Sequence[
     page.use.click(use, page.view.run, list(weights_selectors), **OF_RUN, api_visibility="private")
     page.pack.click(pack, page.view.run, page.packed, **OF_RUN, api_visibility="private")
     page.unpack.upload(unpack, page.unpack, page.view.run, api_visibility="private")
+
+
+def save_film(runs_dir: str | Path, run: str, folder: Path, suffix: str, config: ExportConfig) -> Path:
+    """Write the pictures of a run, epoch after epoch, as one file into `folder`. Raises ValueError without any."""
+    run_folder = train_view.folder(runs_dir, run)
+    frames, recipe = frames_of_run(run_folder), recipe_of_run(run_folder)
+    path = folder / f"ddim-train-{run_folder.name}-{recipe['epochs']}epochs{suffix}"
+    save_animation(path, frames, config, recipe)
+    return path
 
 
 def _allowed(runs_dir: str | Path, run: str) -> Path:

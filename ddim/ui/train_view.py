@@ -58,7 +58,7 @@ def lay_out(runs_dir: str | Path) -> View:
     return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known)
 
 
-def wire(demo: gr.Blocks, tab: gr.Tab, view: View, runs_dir: str | Path) -> None:
+def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
     """Look at the run's folder every two seconds, and send only what has changed since."""
     outputs = [view.status, view.losses, view.kids, view.learning_rates, view.epoch, view.samples, view.seen]
 
@@ -66,7 +66,8 @@ def wire(demo: gr.Blocks, tab: gr.Tab, view: View, runs_dir: str | Path) -> None
         with controls.errors_shown():
             folders = [folder(runs_dir, name) for name in dict.fromkeys([run, other_run]) if name]
         if not folders:
-            return [NO_RUN, *[gr.skip()] * 6]
+            # A page that has seen no run says so already, and a late answer must not hide one found meanwhile.
+            return [NO_RUN if seen else gr.skip(), *[gr.skip()] * 5, None]
         now = tuple(_fingerprint(one) for one in folders)
         if now == seen:
             return [gr.skip()] * 7
@@ -101,8 +102,6 @@ def wire(demo: gr.Blocks, tab: gr.Tab, view: View, runs_dir: str | Path) -> None
         event(look, inputs, outputs, **PRIVATE)
     for event in (view.timer.tick, demo.load):
         event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
-    # What was sent before the tab was first opened may be lost in the browser: it is sent again.
-    tab.select(lambda: (None, None), None, [view.seen, view.known], **PRIVATE)
     view.epoch.release(show_epoch, [view.run, view.epoch], view.samples, **PRIVATE)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 

@@ -132,7 +132,7 @@ def test_an_address_restores_its_settings_and_is_shown_again(open_tab, served):
 
 def test_a_wrong_address_is_told_in_one_sentence_and_runs_nothing_of_it(open_tab):
     tab = open_tab("?num_steps=0&solver=<img src=x onerror=alert(1)>&seed=5")
-    tab.get_by_text("The address asks for what cannot be; ignored were: num_steps, solver.").wait_for()
+    tab.get_by_text("Some of these settings cannot be; ignored were: num_steps, solver.").wait_for()
     assert setting(tab, "Seed").input_value() == "5"
     assert tab.get_by_label("number input for Steps").input_value() == "20"
 

@@ -1,0 +1,91 @@
+"""A film in the page: played, dragged and stepped through in the browser, which asks the server for nothing more."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio import FileData
+from PIL import Image
+
+from ddim.animation import MAX_SHEET_SIDE
+from ddim.images import grid
+from ddim.ui import sheets
+
+TEMPLATE = """
+<p class="no-film">The film will play here.</p>
+<figure class="film" hidden>
+  <canvas role="img" width="1" height="1"></canvas>
+  <figcaption>
+    <button type="button" class="play" aria-label="Play"></button>
+    <input type="range" class="position" min="0" max="0" value="0" step="1" aria-label="Position in the film">
+    <span class="place" aria-hidden="true"></span>
+    <select class="speed" aria-label="Speed">
+      <option value="0.25">¼ ×</option>
+      <option value="0.5">½ ×</option>
+      <option value="1" selected>1 ×</option>
+      <option value="2">2 ×</option>
+      <option value="4">4 ×</option>
+    </select>
+  </figcaption>
+</figure>
+"""
+
+
+def lay_out(elem_id: str | None = None) -> gr.HTML:
+    """Lay out a player; its value is a `film`, a `still` of one that forms, or None.
+
+    In the browser its element tells of each frame that it shows by an event `film-frame`, which bubbles, with `detail`
+    {index, canvas}, and goes to the frame that an event `film-seek` with `detail` {index} asks for.
+    """
+    return gr.HTML(
+        html_template=TEMPLATE,
+        js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes="player",
+    )
+
+
+def film(
+    frames: np.ndarray,
+    frames_per_second: float,
+    *,
+    hold_first: float = 0.5,
+    hold_last: float = 1.5,
+    repeat: bool = True,
+    unit: str = "frame",
+    alt_text: str,
+) -> dict[str, Any]:
+    """The value of a player that shall play frames (F, H, W, 3) uint8.
+
+    The first and the last frame stay for these seconds, or as long as the others if that is more. `unit` is what a
+    frame is called. Raises ValueError as `check_size` does.
+    """
+    check_size(*frames.shape[:3])
+    told = {"num_frames": len(frames), "unit": unit, "alt_text": alt_text, "at": None}
+    playing = {"frames_per_second": frames_per_second, "hold_first": hold_first, "hold_last": hold_last}
+    return {**sheet(frames), **told, **playing, "repeat": repeat}
+
+
+def still(frame: np.ndarray, at: int, num_frames: int, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:
+    """The value of a player that shall show frame (H, W, 3) uint8 number `at` of a film that is still forming."""
+    return {**sheet(frame[None]), "num_frames": num_frames, "unit": unit, "alt_text": alt_text, "at": at}
+
+
+def check_size(num_frames: int, height: int, width: int) -> None:
+    """Raise ValueError if so many frames of this height and width, in pixels, are more than browsers can show."""
+    if num_frames > (MAX_SHEET_SIDE // width) * (MAX_SHEET_SIDE // height):
+        raise ValueError(f"{num_frames} frames of {width} x {height} pixels are more than a browser can play.")
+
+
+def sheet(frames: np.ndarray) -> dict[str, Any]:
+    """Frames (F, H, W, 3) uint8 as one file in Gradio's cache, in columns that keep within what browsers can show.
+
+    Gradio gives the file an address wherever the result is part of what a component is sent, and deletes it in time.
+    """
+    height, width = frames.shape[1:3]
+    columns = min(len(frames), MAX_SHEET_SIDE // width)
+    path = sheets.save(Image.fromarray(grid(frames, columns)))
+    sheet = FileData(path=path, mime_type="image/png").model_dump()
+    return {"sheet": sheet, "width": width, "height": height, "columns": columns}

@@ -1,0 +1,156 @@
+"""The tab Interpolate as its visitors meet it."""
+
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddim.images import read_recipe
+
+PLANE = "?tab=interpolate&mode=plane&seeds=1,2,3,4&size=3&num_steps=3"
+
+
+@pytest.fixture
+def interpolate(open_tab):
+    """Opens the tab, and fails the test if its console has errors."""
+    errors = []
+
+    def interpolate(query, **options):
+        tab = open_tab(query, **options)
+        tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        return tab
+
+    yield interpolate
+    assert errors == []
+
+
+def visible(tab, selector):
+    return tab.locator(f".interpolate {selector}").locator("visible=true")
+
+
+def wait_for_address(tab, part):
+    tab.wait_for_function(
+        "part => document.querySelector('.interpolate .again textarea')?.value.includes(part)", arg=part
+    )
+    return tab.locator(".interpolate .again textarea").input_value()
+
+
+def pixels_of(tab, selector, path):
+    source = tab.locator(selector).get_attribute("src")
+    path.write_bytes(tab.request.get(source).body())
+    return np.asarray(Image.open(path))
+
+
+def test_a_walk_is_seen_as_it_forms_and_then_plays(interpolate, slow_engine):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=5&num_steps=40")
+    tab.keyboard.press("Control+Enter")
+    strip = visible(tab, ".frames img")
+    strip.wait_for()
+    before = strip.get_attribute("src")
+    tab.wait_for_function("before => document.querySelector('.frames img').src !== before", arg=before)
+    assert len(strip.get_attribute("alt")) > 20
+    visible(tab, "canvas").wait_for()
+    assert visible(tab, ".place").inner_text().endswith("/ 5")
+    position = visible(tab, ".position")
+    shown = position.input_value()
+    tab.wait_for_function("shown => document.querySelector('.interpolate .position').value !== shown", arg=shown)
+    assert strip.evaluate("one => one.decode().then(() => one.naturalWidth / one.naturalHeight)") == 5
+    address = wait_for_address(tab, "seeds=3,8&")
+    assert "frames=5" in address and "num_steps=40" in address and "eta" not in address
+
+
+def test_escape_stops_a_walk(interpolate, slow_engine):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=7&num_steps=90")
+    tab.keyboard.press("Control+Enter")
+    slow_engine.wait_for(num_images=7, calls=4)
+    tab.keyboard.press("Escape")
+    visible(tab, ".status").get_by_text("Stopped.").wait_for()
+    assert slow_engine.has_stopped(num_images=7)
+    assert slow_engine.calls(num_images=7) < 60
+    visible(tab, ".run-button").wait_for()
+
+
+def test_a_walk_is_taken_away_under_a_telling_name(interpolate, tmp_path):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=3&num_steps=2&loop=true")
+    visible(tab, ".run-button").click()
+    visible(tab, "canvas").wait_for()
+    visible(tab, "button").get_by_text("Take it away").click()
+    visible(tab, "button").get_by_text("Make the file").click()
+    with tab.expect_download() as download:
+        visible(tab, ".file-preview a").first.click()
+    assert download.value.suggested_filename == "ddim-interpolate-seeds3-8-2steps.gif"
+    with Image.open(download.value.path()) as film:
+        assert (film.n_frames, film.info["duration"]) == (6, 50)
+
+
+def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(interpolate, tmp_path):
+    tab = interpolate(PLANE)
+    tab.keyboard.press("Control+Enter")
+    visible(tab, ".status").get_by_text("9 pictures with 3 network evaluations").wait_for()
+    sheet = visible(tab, ".plane-sheet img[src*='ddim-plane']")
+    assert sheet.evaluate("one => one.decode().then(() => one.naturalWidth)") == 43 * 24
+    assert sheet.evaluate("one => getComputedStyle(one).imageRendering") == "pixelated"
+    box = sheet.bounding_box()
+    assert box["width"] == pytest.approx(box["height"], abs=1)
+    sheet.click(position={"x": box["width"] / 3, "y": box["height"] * 0.6})
+    with tab.expect_download() as download:
+        visible(tab, ".plane-point a[download]").click()
+    noise = read_recipe(download.value.path())["noise"]
+    across, down = noise["coordinates"]
+    assert noise == {"seeds": [1, 2, 3, 4], "coordinates": [across, down], "interpolation": "slerp"}
+    assert (across, down) == pytest.approx((0.25, 0.65), abs=0.005)
+    assert download.value.suggested_filename == f"ddim-plane-at-{across}-{down}-seeds1to4-3steps.png"
+    address = wait_for_address(tab, f"across={across}&down={down}")
+    mark = visible(tab, ".plane-mark span").bounding_box()
+    assert mark["x"] + mark["width"] / 2 == pytest.approx(box["x"] + box["width"] / 3, abs=3)
+    assert mark["y"] + mark["height"] / 2 == pytest.approx(box["y"] + box["height"] * 0.6, abs=3)
+
+    again = interpolate(address[address.index("?") :])
+    assert again.get_by_label("number input for Across").input_value() == str(across)
+    assert again.get_by_label("number input for Down").input_value() == str(down)
+    visible(again, "button").get_by_text("Show this point").press("Enter")
+    visible(again, ".plane-point img").wait_for()
+    pictures = [pixels_of(one, ".plane-point img", tmp_path / "point.png") for one in (tab, again)]
+    np.testing.assert_array_equal(*pictures)
+
+
+def test_coordinates_of_an_address_are_kept_to_the_last_digit(interpolate):
+    tab = interpolate(f"{PLANE}&across=0.14285714285714285&down=0.1234567")
+    visible(tab, "button").get_by_text("Show this point").click()
+    wait_for_address(tab, "across=0.14285714285714285&down=0.1234567")
+
+
+def test_too_few_corners_are_one_clear_sentence(interpolate):
+    tab = interpolate(PLANE.replace("1,2,3,4", "1,2,3"))
+    visible(tab, ".run-button").click()
+    tab.get_by_text("A plane has 4 seeds as its corners, but 3 were given.").wait_for()
+    visible(tab, ".run-button").wait_for()
+
+
+def test_each_mode_shows_its_own_settings_and_brings_seeds_to_begin_with(interpolate):
+    tab = interpolate("?tab=interpolate")
+    seeds, frames = visible(tab, ".settings textarea"), visible(tab, "input[aria-label*='Frames from']").first
+    assert seeds.input_value() == "3,8" and frames.is_visible()
+    tab.get_by_label("Plane between four seeds").check()
+    tab.wait_for_function("document.querySelector('.interpolate .settings textarea').value === '3,8,21,5'")
+    assert frames.count() == 0
+    seeds.fill("7,8")
+    tab.get_by_label("Walk from seed to seed").check()
+    frames.wait_for()
+    assert seeds.input_value() == "7,8"
+
+
+@pytest.mark.parametrize("mode", ["walk", "plane"])
+def test_all_of_it_fits_on_a_phone_at_night(interpolate, mode):
+    query = {"__theme": "dark", "tab": "interpolate", "mode": mode, "seeds": "1,2,3,4", "size": 3, "frames": 3}
+    tab = interpolate("?" + urlencode({**query, "num_steps": 2}), width=390)
+    visible(tab, ".run-button").click()
+    visible(tab, "canvas" if mode == "walk" else ".plane-sheet img").wait_for()
+    if mode == "plane":
+        visible(tab, ".status").get_by_text("9 pictures").wait_for()
+        visible(tab, ".plane-sheet img").click()
+        visible(tab, ".plane-point img").wait_for()
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.evaluate("document.body.classList.contains('dark')")

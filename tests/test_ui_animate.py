@@ -1,0 +1,151 @@
+"""What the tab Animate promises to those who call it, and how it reads what they send."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio import route_utils
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+from serving import SlowEngine, serve
+
+from ddim.__main__ import main
+from ddim.animate import animate, frame_of, inside
+from ddim.animation import SUFFIXES, ExportConfig
+from ddim.images import grid, read_recipe, to_uint8
+from ddim.recipes import recipe_of_file
+from ddim.sampling import SampleConfig, recipe_of
+from ddim.ui import animate as animate_tab
+from ddim.ui import controls, forming, recall
+
+REQUEST = {"seeds": "7,3", "num_steps": 4, "solver": "ddim", "eta": 0.5, "api_name": "/animate"}
+CONFIG = SampleConfig(num_steps=4, eta=0.5)
+
+
+@pytest.fixture(scope="module")
+def served(tiny_model, tmp_path_factory):
+    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def weights(served):
+    return served[1]
+
+
+@pytest.fixture(scope="module")
+def model(weights):
+    return controls.load_model(weights, Path(weights).parent)
+
+
+@pytest.fixture
+def client(served, tmp_path):
+    with_downloads = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
+    yield with_downloads
+    with_downloads.close()
+
+
+def frames_in(film):
+    """The frames of a film, cut out of its sheet as the browser does it."""
+    with Image.open(film["sheet"]) as picture:
+        sheet = np.asarray(picture).astype(int)
+    height, width, columns = film["height"], film["width"], film["columns"]
+    places = [divmod(index, columns) for index in range(sheet.shape[0] // height * columns)]
+    return np.stack([sheet[y * height : (y + 1) * height, x * width : (x + 1) * width] for y, x in places])
+
+
+def test_the_last_result_is_a_film_of_all_steps_with_its_recipe(client, weights, model):
+    film, recipe, gallery, view, status, *_ = client.predict(**REQUEST, weights=weights)
+    steps = list(animate(model, [7, 3], **asdict(CONFIG)))
+    assert np.abs(frames_in(film) - np.stack([frame_of(step) for step in steps])).max() <= 1
+    assert (film["num_frames"], film["unit"]) == (4, "step")
+    assert recipe == recipe_of_file("animate", model, CONFIG, [7, 3])
+    assert status.startswith("4 network evaluations in ")
+
+    assert [entry["caption"] for entry in gallery] == ["seed 7", "seed 3"]
+    for entry, image, seed in zip(gallery, to_uint8(steps[-1].pred_images), (7, 3), strict=True):
+        assert np.abs(np.asarray(Image.open(entry["image"])).astype(int) - image).max() <= 1
+        assert read_recipe(entry["image"]) == recipe_of(model, CONFIG, seed)
+
+    schedule = CONFIG.schedule()
+    for (time, signal_rate, noise_rate), step in zip(view["steps"], steps, strict=True):
+        rates = schedule(step.diffusion_time)
+        assert (time, signal_rate, noise_rate) == pytest.approx(
+            (step.diffusion_time, rates.signal, rates.noise), abs=1e-4
+        )
+    noises = [grid(to_uint8(inside(model, step, CONFIG).noises), columns=2) for step in steps]
+    assert np.abs(frames_in(view["noises"]) - np.stack(noises)).max() <= 1
+
+
+def test_each_step_is_shown(client, weights, monkeypatch):
+    monkeypatch.setattr(forming, "SECONDS_BETWEEN_SHEETS", 0.0)
+    job = client.submit(**{**REQUEST, "num_steps": 6}, weights=weights)
+    job.result(timeout=60)
+    *stills, _, _ = job.outputs()
+    assert [still[0]["at"] for still in stills] == list(range(6))
+    assert [still[4].split("<")[0].strip() for still in stills] == [f"Step {n} of 6" for n in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"seeds": "0-999"}, "The list of seeds has at most 12 entries, but this one has more."),
+        ({"seeds": list(range(13))}, "The list of seeds has at most 12 entries, but this one has more."),
+        ({"seeds": "seven"}, "'seven' does not belong in a list of seeds: write it as 1,2,5 or as 1-20."),
+        ({"seeds": "<b>"}, "'&lt;b&gt;' does not belong in a list of seeds"),
+        ({"seeds": "5-1"}, "'5-1' runs backwards: write 1-5."),
+        ({"seeds": " "}, "The list of seeds is empty: write it as 1,2,5 or as 1-20."),
+        ({"seeds": None}, "'None' does not belong in a list of seeds"),
+        ({"seeds": [[7]]}, "'[7]' does not belong in a list of seeds"),
+        ({"seeds": {"a": 1}}, "does not belong in a list of seeds"),
+        ({"seeds": "4294967296"}, "The seeds lie between 0 and 4294967295, but the list has '4294967296'."),
+        ({"num_steps": "NaN"}, "Steps must be a whole number from 1 to 100, but is 'NaN'."),
+        ({"num_steps": 513}, "Steps must be a whole number from 1 to 100, but is 513."),
+        ({"solver": "unipc"}, "Only the solver 'ddim' can add noise: with 'unipc', eta must be 0."),
+        ({"weights": "roses"}, "There are no weights 'roses'."),
+    ],
+)
+def test_a_wrong_input_is_one_clear_sentence(client, weights, wrong, sentence):
+    with pytest.raises(AppError) as error:
+        client.predict(**{**REQUEST, "weights": weights, **wrong})
+    assert sentence in str(error.value)
+
+
+def test_a_number_is_a_list_of_one_seed(client, weights):
+    assert client.predict(**{**REQUEST, "seeds": 7}, weights=weights)[1]["seeds"] == [7]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_taken_away_has_the_bytes_of_what_the_command_makes(suffix, weights, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(weights).parents[1])
+    *_, (*_, made) = animate_tab._show_forming(model, [7, 3], CONFIG, set())
+    path = forming.save(made, tmp_path, suffix, ExportConfig(factor=2, hold_last=0.5))
+    assert path.name == f"ddim-animate-seeds7-3-4steps{suffix}"
+    options = ["--seeds=7,3", "--num-steps=4", "--eta=0.5", "--factor=2", "--hold-last=0.5", f"--weights={weights}"]
+    assert main(["animate", *options, "--output", str(tmp_path / f"other{suffix}")]) == 0
+    assert path.read_bytes() == (tmp_path / f"other{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "seeds"),
+    [({"seed": 7}, "7"), ({"seed": 7, "num_images": 4}, "7-10"), ({"command": "interpolate", "seeds": [3, 8]}, "3,8")],
+)
+def test_what_another_tab_sends_takes_the_place_of_the_seeds(recipe, seeds):
+    assert animate_tab.read_seeds(recall.values_of(recipe)["seeds"]) == seeds
+
+
+def test_stopped_or_finished_no_film_stays_for_ever(served, client, weights, monkeypatch):
+    _, _, demo = served
+    cache, engine = Path(demo.GRADIO_CACHE), SlowEngine(monkeypatch)
+    before = set(cache.glob("*.png"))  # of tests that asked no server
+    client.predict(**REQUEST, weights=weights)
+    job = client.submit(**{**REQUEST, "seeds": "0-4", "num_steps": 90, "eta": 0}, weights=weights)
+    engine.wait_for(num_images=5, calls=6)
+    job.cancel()
+    assert engine.has_stopped(num_images=5)
+    assert engine.calls(num_images=5) < 60
+    assert len(set(cache.glob("*.png")) - before) > 3
+    route_utils.delete_files_created_by_app(demo, age=None)
+    assert set(cache.glob("*.png")) <= before

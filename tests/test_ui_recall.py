@@ -1,0 +1,197 @@
+"""Settings come back from addresses, recipes and other tabs, and what cannot be is said."""
+
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import gradio as gr
+import pytest
+
+import app
+import ddim
+from ddim import checkpoints, compare, interpolate, recipes
+from ddim.__main__ import main
+from ddim.between_seeds import recipe_at, recipe_of_plane
+from ddim.interpolate import WalkConfig
+from ddim.number_lists import parse_seeds
+from ddim.sampling import SampleConfig, recipe_of
+from ddim.ui import again, recall, snippets
+
+SAMPLINGS = [
+    {},
+    {"solver": "unipc", "node_placement": "inclusive"},
+    {"eta": 1.0, "variance": "large", "min_signal_rate": 0.1},
+]
+
+
+@pytest.fixture(scope="module")
+def weights(tiny_model, tmp_path_factory):
+    runs_dir = tmp_path_factory.mktemp("runs")
+    checkpoints.save(tiny_model, runs_dir / "tiny" / "best")
+    return (runs_dir / "tiny").as_posix()
+
+
+@pytest.fixture(scope="module")
+def model(weights):
+    return ddim.load(weights)
+
+
+@pytest.fixture(scope="module")
+def settings(weights):
+    """The settings of each tab by the tab's name."""
+    with gr.Blocks():
+        return {name: tab.build(Path(weights).parent).settings for name, tab in app.TABS.items()}
+
+
+def recipe_of_some(model, **settings):
+    config = model.sample_config(num_steps=3, **settings)
+    return {**recipe_of(model, config, seed=7), "num_images": 2}
+
+
+def brought_back(recipe, settings, weights):
+    """The settings that the address of a recipe brings back, without a word of warning."""
+    tab = recall.tab_of(recipe)
+    query = dict(parse_qsl(recall.address_of(tab, settings[tab], recipe).removeprefix("?")))
+    assert query.pop("tab") == tab
+    kept, warnings = recall.read(settings[tab], recall.values_of(query), Path(weights).parent)
+    assert warnings == []
+    return kept
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_the_python_shown_makes_the_pictures(model, sampling):
+    recipe, variables = recipe_of_some(model, **sampling), {}
+    exec(snippets.snippet_of(recipe), variables)
+    config = {name: recipe[name] for name in asdict(SampleConfig())}
+    assert (variables["images"] == ddim.generate(model, seeds=[7, 8], **config)).all()
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_the_address_of_a_recipe_brings_its_settings_back(model, weights, settings, sampling):
+    recipe = recipe_of_some(model, **sampling)
+    kept = brought_back(recipe, settings, weights)
+    assert asdict(SampleConfig()) | kept == {name: recipe[name] for name in recipe if name != "sha256"}
+
+
+def test_the_address_of_an_animation_brings_its_seeds_back(model, weights, settings):
+    recipe = recipes.recipe_of_file("animate", model, model.sample_config(num_steps=5, eta=1.0), (3, 8, 21))
+    kept = brought_back(recipe, settings, weights)
+    assert (kept["seeds"], kept["num_steps"], kept["eta"], kept["weights"]) == ("3,8,21", 5, 1.0, weights)
+
+
+def test_the_address_of_a_walk_brings_it_back(model, weights, settings):
+    walk = WalkConfig(frames=12, loop=True, interpolation="lerp", easing="smooth")
+    recipe = interpolate.recipe_of_walk(model, model.sample_config(), (3, 8, 21), walk)
+    kept = brought_back(recipe, settings, weights)
+    assert (kept["mode"], kept["seeds"]) == ("walk", "3,8,21")
+    assert {name: kept[name] for name in asdict(walk)} == asdict(walk)
+
+
+def test_the_address_of_a_place_on_the_plane_brings_it_back(model, weights, settings):
+    recipe = recipe_at(model, model.sample_config(), (1, 2, 4, 3), (0.25, 1.0))
+    kept = brought_back(recipe, settings, weights)
+    told = [kept[name] for name in ("mode", "seeds", "across", "down")]
+    assert told == ["plane", "1,2,4,3", 0.25, 1.0]
+
+
+def test_the_address_of_a_comparison_brings_its_lists_back(model, weights, settings):
+    recipe = compare.recipe_of_comparison({weights: model}, (3, 4, 5), (1, 2, 20), ("ddim", "unipc"))
+    kept = brought_back(recipe, settings, weights)
+    assert (kept["seeds"], kept["num_steps"], kept["solvers"]) == ("3-5", "1,2,20", ["ddim", "unipc"])
+
+
+@pytest.mark.parametrize(
+    ("query", "ignored"),
+    [
+        ({"num_steps": "0"}, "num_steps"),
+        ({"num_steps": "101", "num_images": "x"}, "num_images, num_steps"),
+        ({"seed": "nan"}, "seed"),
+        ({"seed": "4294967296"}, "seed"),
+        ({"solver": "<script>"}, "solver"),
+        ({"weights": "../secret"}, "weights"),
+        ({"solver": "unipc", "eta": "0.5"}, "solver, eta"),
+        ({"seed": {"a": 1}, "num_steps": [[]], "eta": None}, "seed, num_steps, eta"),
+    ],
+)
+def test_what_may_not_be_asked_for_is_ignored_and_said(weights, settings, query, ignored):
+    kept, warnings = recall.read(settings["generate"], recall.values_of(query), Path(weights).parent)
+    assert kept == {}
+    assert warnings == [f"Some of these settings cannot be; ignored were: {ignored}."]
+
+
+def test_settings_of_other_weights_say_so(model, weights, settings):
+    runs_dir, checksum = Path(weights).parent, model.card["sha256"]
+    assert recall.read(settings["generate"], {"weights": weights, "sha": checksum[:8]}, runs_dir)[1] == []
+    _, (warning,) = recall.read(settings["generate"], {"weights": weights, "sha": "00000000"}, runs_dir)
+    assert "are not those that were used" in warning
+
+
+@pytest.mark.parametrize("destination", ["generate", "compare", "animate"])
+def test_a_picture_goes_to_another_tab_with_its_seed_and_settings(model, weights, settings, destination):
+    recipe = recipe_of(model, model.sample_config(num_steps=7, solver="unipc"), seed=42)
+    kept, warnings = recall.read(settings[destination], recall.values_of(recipe), Path(weights).parent)
+    assert warnings == []
+    assert str(kept.get("seeds", kept.get("seed"))) == "42"
+    assert str(kept["num_steps"]) == "7"
+    assert kept.get("solver", kept.get("solvers")) in ("unipc", ["unipc"])
+    assert kept["weights"] == weights
+
+
+def test_pictures_sent_one_after_the_other_become_the_two_ends_of_a_walk(model, weights, settings):
+    seeds = settings["interpolate"]["seeds"].control.value
+    for seed in (42, 43):
+        values = recall.values_of(recipe_of(model, model.sample_config(), seed=seed))
+        kept, warnings = recall.read(settings["interpolate"], values, Path(weights).parent, held={"seeds": seeds})
+        assert warnings == []
+        seeds = kept["seeds"]
+    assert seeds == "42,43"
+
+
+@pytest.mark.parametrize(("destination", "room"), [("compare", 16), ("interpolate", 8), ("animate", 12)])
+def test_more_pictures_than_a_tab_has_room_for_are_taken_as_far_as_it_has(weights, settings, destination, room):
+    values = recall.values_of({"seed": 5, "num_images": 40})
+    held = {name: setting.control.value for name, setting in settings[destination].items()}
+    kept, warnings = recall.read(settings[destination], values, Path(weights).parent, held)
+    assert warnings == []
+    assert parse_seeds(kept["seeds"], 1, 64) == tuple(range(5, 5 + room))
+
+
+def test_seeds_in_a_row_are_told_in_the_form_of_each_tab():
+    row = {"seeds": "3-5", "seed": 3, "num_images": 3}
+    assert recall.values_of({"seed": 3, "num_images": 3}) == row
+    assert recall.values_of({"seeds": [3, 4, 5]}) == row
+    assert recall.values_of({"seeds": "3,9"}) == {"seeds": "3,9", "seed": 3, "num_images": 1}
+
+
+def test_every_tab_but_its_own_can_be_sent_to(weights):
+    with gr.Blocks():
+        for name, tab in app.TABS.items():
+            part = tab.build(Path(weights).parent)
+            assert set(part.again.send) == app.TABS.keys() - {name} == again.DESTINATIONS.keys() - {name}
+
+
+def test_the_command_shown_is_understood_and_makes_the_same(model, weights, tmp_path):
+    walk = WalkConfig(frames=4, loop=True)
+    written = {
+        "interpolate": interpolate.recipe_of_walk(model, model.sample_config(num_steps=2), (3, 8), walk),
+        "animate": recipes.recipe_of_file("animate", model, model.sample_config(num_steps=3, eta=1.0), (3, 8)),
+        "compare": compare.recipe_of_comparison(
+            {weights: model}, (3, 8), (1, 2), ("ddim", "heun"), min_signal_rate=0.1
+        ),
+    }
+    for command, recipe in written.items():
+        words = snippets.snippet_of(recipe).replace("\\\n", " ").split()
+        assert words[:4] == ["python", "-m", "ddim", command]
+        file = tmp_path / f"{command}.webp"
+        assert main([*words[3:], f"--output={file}"]) == 0
+        assert recipes.read(file) == recipe
+
+
+def test_the_python_shown_makes_the_picture_of_a_place_and_the_plane(model):
+    config = model.sample_config(num_steps=2)
+    corners = {}
+    exec(snippets.snippet_of(recipe_of_plane(model, config, (1, 2, 4, 3), 3)), corners)
+    place = {}
+    exec(snippets.snippet_of(recipe_at(model, config, (1, 2, 4, 3), (0.5, 1.0))), place)
+    assert corners["images"].shape[0] == 9
+    assert abs(place["images"][0].astype(int) - corners["images"][7]).max() <= 1
