@@ -7,7 +7,7 @@ import threading
 
 import gradio as gr
 
-from ddim.ui import animate, between_tabs, compare, controls, generate, interpolate, page, train
+from ddim.ui import animate, between_tabs, compare, controls, generate, interpolate, page, sheets, train
 
 TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "animate": animate}
 
@@ -19,11 +19,12 @@ def build(runs_dir: str) -> gr.Blocks:
         parts = {}
         with gr.Tabs() as tabs:
             for name, tab in TABS.items():
-                with gr.Tab(name.capitalize(), id=name, render_children=True):
+                with gr.Tab(name.capitalize(), id=name, elem_id=f"tab-{name}", render_children=True):
                     parts[name] = tab.build(runs_dir)
             with gr.Tab("Train", id="train", render_children=True):
-                train.build(demo, runs_dir, between_tabs.weights_selectors(parts))
+                train.build(demo, runs_dir, [part.settings for part in parts.values()])
         between_tabs.wire(demo, tabs, parts, between_tabs.lay_out(), runs_dir)
+    sheets.survive_deletion(demo)
     return demo.queue(max_size=64)
 
 

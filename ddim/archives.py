@@ -1,18 +1,23 @@
 """ZIP files that come and go: a run's best weights, and pictures to train on. What comes in is not trusted."""
 
 import hashlib
+import json
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from ddim import runs
 from ddim.checkpoints import BEST, WEIGHTS_SUFFIX, load
 from ddim.data import SUFFIXES
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
 MAX_WEIGHTS_BYTES = 256 << 20
+MAX_TEXT_BYTES = 16 << 20
+MAX_METRIC = 2**53
 MAX_PICTURES = 50_000
 MAX_PICTURE_BYTES = 32 << 20
 MAX_PICTURES_BYTES = 4 << 30
@@ -25,29 +30,34 @@ def pack_run(run: Path, path: Path) -> None:
         raise ValueError(f"{run.name} has no weights yet: they are written after the first epoch.")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in RUN_FILES:
-            if (run / name).is_file():
+            if name == "metrics.jsonl":  # whole lines only, though the run may be writing one
+                archive.writestr(name, "".join(json.dumps(line) + "\n" for line in runs.read_metrics(run)))
+            else:
                 archive.write(run / name, name)
 
 
 def unpack_run(path: Path, run: Path) -> None:
-    """Make a run of a ZIP that `pack_run` wrote. Raises ValueError if it is not one, or if there is such a run."""
+    """Make a run of a ZIP that `pack_run` wrote. Raises ValueError if it is not one, or if there is such a run.
+
+    Every page shows what the files say, so nothing stays of a ZIP whose files are not what a run writes.
+    """
     if run.exists():
         raise ValueError(f"There is a run {run.name} already: delete it first, or rename the ZIP.")
-    unfinished = run.with_name(run.name + ".unfinished")
-    unfinished.mkdir(parents=True)
-    try:
+    run.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=run.parent) as place:
+        unfinished = Path(place) / run.name  # one folder deeper than where runs are looked for
+        unfinished.mkdir()
         with _opened(path) as archive:
             members = {member.filename: member for member in archive.infolist()}
-            if not set(RUN_FILES[:2]) <= members.keys():
-                raise ValueError(f"{path.name} holds no weights: it must contain {RUN_FILES[0]} and {RUN_FILES[1]}.")
+            if missing := [name for name in RUN_FILES if name not in members]:
+                raise ValueError(f"{path.name} is not a packed run: it must contain {', '.join(missing)}.")
             for name in RUN_FILES:
-                if name in members:
-                    with archive.open(members[name]) as source:
-                        _copy(source, unfinished / name, MAX_WEIGHTS_BYTES)
+                limit = MAX_WEIGHTS_BYTES if name.endswith(WEIGHTS_SUFFIX) else MAX_TEXT_BYTES
+                with archive.open(members[name]) as source:
+                    _copy(source, unfinished / name, limit)
+        _check_texts(unfinished)
         load(unfinished, "float32")  # refuses what does not fit its card
         unfinished.rename(run)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def unpack_pictures(paths: Iterable[Path], folder: Path) -> Path:
@@ -77,6 +87,35 @@ def unpack_pictures(paths: Iterable[Path], folder: Path) -> Path:
         return place
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _check_texts(run: Path) -> None:
+    """Raise ValueError unless config and metrics, read as pages read them, hold what pages can show."""
+    try:
+        config = json.loads((run / "config.json").read_text())
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    except (ValueError, RecursionError) as error:  # the latter for what is nested without end
+        raise ValueError("config.json or metrics.jsonl in the upload is not JSON: it is damaged.") from error
+    if not isinstance(config, dict) or not isinstance(config.get("dataset"), str):
+        raise ValueError("config.json in the upload must be a JSON object that names its dataset.")
+    for number, line in enumerate(lines, 1):
+        if not isinstance(line, dict) or not _are_metrics(line):
+            raise ValueError(
+                f"Line {number} of metrics.jsonl in the upload must be a JSON object of numbers, with step and loss, "
+                "and after an epoch with epoch and val_loss."
+            )
+
+
+def _are_metrics(line: dict[str, Any]) -> bool:
+    """Whether there is all that the plots read, as numbers that they can show; others may be null."""
+    needed = {"step", "loss", "epoch", "val_loss"} if "epoch" in line else {"step", "loss"}
+    numbers = {name: value for name, value in line.items() if value is not None or name in needed}
+    return (
+        needed <= numbers.keys()
+        and all(type(value) in (int, float) and abs(value) < MAX_METRIC for value in numbers.values())
+        and type(line["step"]) is int
+        and ("epoch" not in line or (type(line["epoch"]) is int and line["epoch"] > 0))
+    )
 
 
 def _picture_files(paths: Iterable[Path]) -> Iterator[tuple[str, IO[bytes]]]:

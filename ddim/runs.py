@@ -78,7 +78,7 @@ def append_metrics(run: Path, **metrics: float | None) -> None:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, without a last one that is still being written."""
+    """The lines of metrics.jsonl, without a last one that is still being written, and whatever is no metrics."""
     try:
         lines = (run / "metrics.jsonl").read_text().splitlines()
     except FileNotFoundError:
@@ -89,7 +89,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
             metrics.append(json.loads(line))
         except ValueError:
             continue
-    return metrics
+    return [line for line in metrics if isinstance(line, dict)]
 
 
 def cut_metrics(run: Path, step: int, epochs_done: int) -> None:

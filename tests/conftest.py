@@ -60,12 +60,19 @@ def served(tiny_model, tmp_path_factory):
         yield served
 
 
-@pytest.fixture
-def client(served, tmp_path):
-    """One more caller of the page's API, whose downloads go into the test's folder."""
+@pytest.fixture(scope="module")
+def weights(served) -> str:
+    """The name of the weights that the page is served with."""
+    return served[1]
+
+
+@pytest.fixture(scope="module")
+def client(served, tmp_path_factory):
+    """A caller of the page's API, who downloads what it answers with."""
     from gradio_client import Client
 
-    client = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
+    folder = tmp_path_factory.mktemp("downloads")
+    client = Client(served[0], verbose=False, download_files=folder, analytics_enabled=False)
     yield client
     client.close()
 

@@ -1,12 +1,10 @@
-import re
-
 import numpy as np
 import pytest
+from commands import assert_refused, listed_options, run
 from media import decode, gif_blocks, webp_chunks
 from tiny_runs import run_python
 
 from ddim import recipes
-from ddim.__main__ import main
 from ddim.animate import animate, frame_of
 from ddim.animation import ExportConfig, save_animation
 from ddim.checkpoints import load, save
@@ -25,24 +23,8 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory, tiny_model):
-    stem = tmp_path_factory.mktemp("weights") / "tiny"
-    save(tiny_model, stem)
-    return str(stem)
-
-
-@pytest.fixture(scope="module")
-def model(weights):
-    return load(weights, "float32")
-
-
-def run(capfd, *arguments):
-    """Exit code and the lines on standard error."""
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as exit:
-        code = exit.code
-    return code, capfd.readouterr().err.splitlines()
+def model(tiny_weights):
+    return load(tiny_weights, "float32")
 
 
 def made(capfd, command, weights, output, *options):
@@ -54,17 +36,13 @@ def made(capfd, command, weights, output, *options):
 
 @pytest.mark.parametrize("command", OPTIONS)
 def test_help_lists_every_option(capsys, command):
-    with pytest.raises(SystemExit) as exit:
-        main([command, "--help"])
-    assert exit.value.code == 0
-    listed = re.findall(r"^  --([\w-]+)", capsys.readouterr().out, re.MULTILINE)
-    assert set(listed) == set(OPTIONS[command].split())
+    assert listed_options(capsys, command) == set(OPTIONS[command].split())
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4", ".png", ".zip"])
-def test_animate_makes_the_same_bytes_as_python(capfd, tmp_path, weights, model, suffix):
+def test_animate_makes_the_same_bytes_as_python(capfd, tmp_path, tiny_weights, model, suffix):
     options = ("--seed", "7", "--num-images", "2", "--num-steps", "3", "--eta", "1", "--factor", "2")
-    film = made(capfd, "animate", weights, tmp_path / f"a{suffix}", *options)
+    film = made(capfd, "animate", tiny_weights, tmp_path / f"a{suffix}", *options)
     settings = {"num_steps": 3, "eta": 1.0}
     frames = np.stack([frame_of(step) for step in animate(model, [7, 8], **settings)])
     recipe = recipe_of_file("animate", model, model.sample_config(**settings), [7, 8])
@@ -72,9 +50,9 @@ def test_animate_makes_the_same_bytes_as_python(capfd, tmp_path, weights, model,
     assert film.read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
-def test_interpolate_makes_the_same_bytes_as_python(capfd, tmp_path, weights, model):
+def test_interpolate_makes_the_same_bytes_as_python(capfd, tmp_path, tiny_weights, model):
     options = ("--seeds", "3,8", "--frames", "4", "--num-steps", "3", "--loop", "--interpolation", "lerp")
-    film = made(capfd, "interpolate", weights, tmp_path / "a.webp", *options)
+    film = made(capfd, "interpolate", tiny_weights, tmp_path / "a.webp", *options)
     walk = WalkConfig(frames=4, loop=True, interpolation="lerp")
     *_, last = interpolate(model, [3, 8], walk, num_steps=3)
     recipe = recipe_of_walk(model, model.sample_config(num_steps=3), [3, 8], walk)
@@ -84,27 +62,27 @@ def test_interpolate_makes_the_same_bytes_as_python(capfd, tmp_path, weights, mo
     assert webp_chunks(film)[1] == [50] * 8
 
 
-def test_compare_animates_numbers_of_steps(capfd, tmp_path, weights, model):
+def test_compare_animates_numbers_of_steps(capfd, tmp_path, tiny_weights, model):
     options = ("--num-steps", "1-3", "--seeds", "3,8", "--solvers", "ddim,unipc", "--factor", "6")
-    film = made(capfd, "compare", weights, tmp_path / "c.webp", *options)
-    cells = [cell for cell in compare({weights: model}, [3, 8], [1, 2, 3], ["ddim", "unipc"]) if cell.is_finished]
+    film = made(capfd, "compare", tiny_weights, tmp_path / "c.webp", *options)
+    cells = [cell for cell in compare({tiny_weights: model}, [3, 8], [1, 2, 3], ["ddim", "unipc"]) if cell.is_finished]
     frames = frames_of(cells, [3, 8], playback(factor=6))
     np.testing.assert_array_equal(decode(film, *frames.shape[1:3]), frames)
     assert recipes.read(film)["num_steps"] == [1, 2, 3]
 
 
-def test_compare_draws_a_grid_and_two_weights(capfd, tmp_path, weights, tiny_model):
+def test_compare_draws_a_grid_and_two_weights(capfd, tmp_path, tiny_weights, tiny_model):
     save(tiny_model, tmp_path / "second")
     options = ("--num-steps", "2,1", "--num-images", "3", "--against", tmp_path / "second")
-    sheet = made(capfd, "compare", weights, tmp_path / "c.png", *options)
+    sheet = made(capfd, "compare", tiny_weights, tmp_path / "c.png", *options)
     recipe = recipes.read(sheet)
     assert (recipe["command"], recipe["seeds"], recipe["num_steps"]) == ("compare", [0, 1, 2], [1, 2])
     assert [other["weights"] for other in recipe["against"]] == [str(tmp_path / "second")]
 
 
-def test_without_output_the_name_tells_what_is_inside(capfd, tmp_path, monkeypatch, weights):
+def test_without_output_the_name_tells_what_is_inside(capfd, tmp_path, monkeypatch, tiny_weights):
     monkeypatch.chdir(tmp_path)
-    common = ("--weights", weights, "--precision", "float32", "--factor", "1")
+    common = ("--weights", tiny_weights, "--precision", "float32", "--factor", "1")
     run(capfd, "animate", *common, "--seed", "7", "--num-images", "1", "--num-steps", "2")
     run(capfd, "interpolate", *common, "--seeds", "3,8", "--frames", "2", "--num-steps", "2")
     run(capfd, "compare", *common, "--seeds", "5", "--num-steps", "1-3")
@@ -116,10 +94,10 @@ def test_without_output_the_name_tells_what_is_inside(capfd, tmp_path, monkeypat
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
-def test_export_options_reach_the_file(capfd, tmp_path, weights):
+def test_export_options_reach_the_file(capfd, tmp_path, tiny_weights):
     options = ("--num-images", "1", "--num-steps", "3", "--frames-per-second", "10", "--hold-first", "0.2")
     more = ("--hold-last", "0.4", "--no-repeat", "--enlargement", "lanczos", "--factor", "3")
-    film = made(capfd, "animate", weights, tmp_path / "a.gif", *options, *more)
+    film = made(capfd, "animate", tiny_weights, tmp_path / "a.gif", *options, *more)
     assert gif_blocks(film) == ((48, 24), [200, 100, 400], None, False)
 
 
@@ -162,18 +140,14 @@ WRONG = {
 @pytest.mark.parametrize("wrong, because", WRONG.items())
 def test_a_wrong_value_is_refused_in_one_line(capfd, tmp_path, monkeypatch, wrong, because):
     monkeypatch.chdir(tmp_path)
-    code, lines = run(capfd, *wrong.split())
-    assert (code, len(lines)) == (2, 1), lines
-    assert lines[0].startswith("ddim: ") and because in lines[0]
+    assert_refused(capfd, *wrong.split(), because=because)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_would_be_too_large_is_refused_before_it_is_sampled(capfd, tmp_path, monkeypatch, weights):
+def test_what_would_be_too_large_is_refused_before_it_is_sampled(capfd, tmp_path, monkeypatch, tiny_weights):
     monkeypatch.setattr("ddim.animation_commands.animate", None)
     arguments = ("--num-steps", "500", "--factor", "16", "--output", tmp_path / "film.png")
-    code, lines = run(capfd, "animate", "--weights", weights, *arguments)
-    assert (code, len(lines)) == (2, 1)
-    assert "can be enlarged by" in lines[0]
+    assert_refused(capfd, "animate", "--weights", tiny_weights, *arguments, because="can be enlarged by")
 
 
 def test_a_wrong_value_waits_for_no_network():

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from tiny_runs import epochs_of, last_checkpoint, make_pictures, resume_arguments, start_command, tiny_arguments
+from tiny_runs import epochs_of, last_checkpoint, resume_arguments, start_command, tiny_arguments
 
 from ddim import runs
 
@@ -17,15 +17,11 @@ TOTAL_STEPS = 16 * KILLS
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return make_pictures(tmp_path_factory.mktemp("data") / "pictures")
-
-
-@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, dataset):
+    """A run that nothing disturbs, and its process, which trains beside the others."""
     run = tmp_path_factory.mktemp("runs") / "undisturbed"
-    assert end_of(start_command(tiny_arguments(dataset, run, **OPTIONS))) == 0
-    return run
+    with start_command(tiny_arguments(dataset, run, **OPTIONS)) as process:
+        yield run, process
 
 
 def end_of(process):
@@ -44,6 +40,8 @@ def wait_for_step(run, process, step):
 
 
 def assert_as_if_undisturbed(run, undisturbed):
+    undisturbed, process = undisturbed
+    assert process.wait(timeout=300) == 0
     status = runs.read_status(run)
     assert (status.state, status.step) == (runs.FINISHED, TOTAL_STEPS)
     lines, expected_lines = epochs_of(run), epochs_of(undisturbed)
@@ -75,6 +73,8 @@ def test_killed_at_random_moments_a_run_ends_as_if_undisturbed(tmp_path, dataset
         status = runs.read_status(run)
         assert status.state in (runs.STOPPED, runs.FINISHED)
         deaths += status.state == runs.STOPPED
+        if status.state == runs.STOPPED and (run / "status.json").exists():
+            assert status.message == "The process ended without a word; the run can be resumed."
     arguments = resume_arguments(run) if (run / "config.json").exists() else tiny_arguments(dataset, run, **OPTIONS)
     process = start_command(arguments)
     assert end_of(process) == 0
@@ -100,26 +100,7 @@ def test_sigterm_ends_with_0_and_ctrl_c_with_130_and_both_save(tmp_path, dataset
     assert_as_if_undisturbed(run, undisturbed)
 
 
-def test_the_second_process_on_a_run_is_refused(tmp_path, dataset):
-    run = tmp_path / "run"
-    process = start_command(tiny_arguments(dataset, run, epochs=10_000))
-    try:
-        wait_for_step(run, process, 1)
-        second = start_command(resume_arguments(run))
-        _, errors = second.communicate(timeout=100)
-        assert second.returncode == 2
-        assert errors == "ddim: Another process is training run: stop that one first, or choose another name.\n"
-        assert runs.read_status(run).state == runs.RUNNING
-        assert runs.read_status(run).process == process.pid
-    finally:
-        process.kill()
-        process.communicate()
-    status = runs.read_status(run)
-    assert status.state == runs.STOPPED
-    assert status.message == "The process ended without a word; the run can be resumed."
-
-
-def test_a_run_is_started_and_stopped_from_afar(tmp_path, dataset, monkeypatch):
+def test_a_run_started_from_afar_is_one_process_s_alone_until_it_is_stopped(tmp_path, dataset, monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.delenv("DDIM_TRAINING", raising=False)
     run = tmp_path / "run"
@@ -133,6 +114,13 @@ def test_a_run_is_started_and_stopped_from_afar(tmp_path, dataset, monkeypatch):
             runs.start(run, ["--resume"])
         with pytest.raises(ValueError, match="run is running: stop it before it is deleted."):
             runs.delete(run)
+
+        second = start_command(resume_arguments(run))
+        _, errors = second.communicate(timeout=100)
+        assert second.returncode == 2
+        assert errors == "ddim: Another process is training run: stop that one first, or choose another name.\n"
+        assert (runs.read_status(run).state, runs.read_status(run).process) == (runs.RUNNING, process)
+
         runs.stop(run)
         while runs.is_locked(run):
             time.sleep(0.05)

@@ -1,14 +1,12 @@
 import json
-import re
 
 import numpy as np
 import pytest
+from commands import assert_refused, listed_options, run
 from PIL import Image
-from tiny_runs import make_pictures, resume_arguments, start_command, tiny_arguments
+from tiny_runs import resume_arguments, start_command, tiny_arguments
 
 import ddim.__main__
-from ddim.__main__ import main
-from ddim.checkpoints import save
 
 # What design says can be chosen; written down once more, so that no option gets lost.
 TRAIN_OPTIONS = """
@@ -23,42 +21,9 @@ SAMPLE_OPTIONS = """
 """
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory, tiny_model):
-    stem = tmp_path_factory.mktemp("weights") / "tiny"
-    save(tiny_model, stem)
-    return str(stem)
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return make_pictures(tmp_path_factory.mktemp("data") / "pictures")
-
-
-def run(capfd, *arguments):
-    """Exit code and the lines on standard error."""
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as exit:
-        code = exit.code
-    return code, capfd.readouterr().err.splitlines()
-
-
-def assert_refused(capfd, *arguments, because):
-    code, lines = run(capfd, *arguments)
-    assert code == 2
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("ddim: ")
-    assert because in lines[0]
-
-
 @pytest.mark.parametrize("command, options", [("train", TRAIN_OPTIONS), ("sample", SAMPLE_OPTIONS)])
 def test_help_lists_every_option(capsys, command, options):
-    with pytest.raises(SystemExit) as exit:
-        main([command, "--help"])
-    assert exit.value.code == 0
-    listed = re.findall(r"^  --([\w-]+)", capsys.readouterr().out, re.MULTILINE)
-    assert set(options.split()) <= set(listed)
+    assert set(options.split()) <= listed_options(capsys, command)
 
 
 WRONG_SAMPLES = {
@@ -214,25 +179,25 @@ def sampled(capfd, weights, output, *options):
         return np.asarray(picture).astype(int), json.loads(picture.text["parameters"])
 
 
-def test_a_picture_alone_is_its_place_in_a_grid(capfd, tmp_path, weights):
+def test_a_picture_alone_is_its_place_in_a_grid(capfd, tmp_path, tiny_weights):
     steps = ("--num-steps", "3")
     four, recipe = sampled(
-        capfd, weights, tmp_path / "four.png", "--seed", "7", "--num-images", "4", "--rows", "2", *steps
+        capfd, tiny_weights, tmp_path / "four.png", "--seed", "7", "--num-images", "4", "--rows", "2", *steps
     )
     assert recipe["seed"] == 7 and recipe["num_images"] == 4
-    one, recipe = sampled(capfd, weights, tmp_path / "one.png", "--seed", "10", "--num-images", "1", *steps)
+    one, recipe = sampled(capfd, tiny_weights, tmp_path / "one.png", "--seed", "10", "--num-images", "1", *steps)
     assert recipe["seed"] == 10
     height, width = one.shape[:2]
     last = four[-height:, -width:]
     assert np.abs(last - one).max() <= 1
     assert one.std() > 10
-    another, _ = sampled(capfd, weights, tmp_path / "another.png", "--seed", "9", "--num-images", "1", *steps)
+    another, _ = sampled(capfd, tiny_weights, tmp_path / "another.png", "--seed", "9", "--num-images", "1", *steps)
     assert np.abs(another - one).max() > 10
 
 
-def test_ctrl_c_is_130(capfd, monkeypatch, weights):
+def test_ctrl_c_is_130(capfd, monkeypatch, tiny_weights):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ddim.__main__, "load", interrupted)
-    assert run(capfd, "sample", "--weights", weights) == (130, [])
+    assert run(capfd, "sample", "--weights", tiny_weights) == (130, [])

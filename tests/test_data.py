@@ -1,13 +1,12 @@
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_runs import run_python
 
 from ddim.data import load_images
 
@@ -294,4 +293,4 @@ def test_folders_need_no_tensorflow(tmp_path):
         "import sys; from ddim.data import load_images; "
         f"load_images('folder:{tmp_path}', 'train', 8); sys.exit('tensorflow' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+    run_python("-c", program)

@@ -138,35 +138,39 @@ def test_an_unknown_block_is_refused_before_any_download():
 
 
 @pytest.fixture(scope="module")
-def random_weights(tmp_path_factory) -> Path:
-    """The file format of real weights; the numbers do not matter to how it is read."""
+def inception():
+    """InceptionV3 with random weights: their numbers do not matter to how they are read."""
     import keras
 
     keras.utils.set_random_seed(0)
+    return keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(75, 75, 3))
+
+
+@pytest.fixture(scope="module")
+def random_weights(inception, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("inception") / "random.weights.h5"
-    keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(75, 75, 3)).save_weights(path)
+    inception.save_weights(path)
     return path
 
 
-def test_features_are_the_average_of_the_block_of_the_picture_at_75_pixels(random_weights, monkeypatch):
+@pytest.fixture(scope="module")
+def encoder(random_weights) -> InceptionEncoder:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DDIM_INCEPTION_WEIGHTS", str(random_weights))
+        return InceptionEncoder("mixed2")
+
+
+def test_features_are_the_average_of_the_block_of_the_picture_at_75_pixels(inception, encoder):
     import keras
     import tensorflow as tf
 
-    monkeypatch.setenv("DDIM_INCEPTION_WEIGHTS", str(random_weights))
     images = np.random.default_rng(0).integers(0, 256, (3, 160, 100, 3), dtype=np.uint8)
-    features = InceptionEncoder("mixed2").features(images)
-
-    inception = keras.applications.InceptionV3(include_top=False, weights=str(random_weights), input_shape=(75, 75, 3))
+    features = encoder.features(images)
     resized = tf.image.resize(tf.cast(images, tf.float32), (75, 75))
     pixels = keras.applications.inception_v3.preprocess_input(resized.numpy())
     block = keras.Model(inception.input, inception.get_layer("mixed2").output)(pixels, training=False).numpy()
     assert features.shape == (3, 288) and features.dtype == np.float32
     np.testing.assert_allclose(features, block.mean((1, 2)), rtol=1e-3, atol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def encoder(random_weights) -> InceptionEncoder:
-    return InceptionEncoder("mixed0", random_weights)
 
 
 def test_features_of_a_picture_do_not_hang_on_its_batch(encoder):
@@ -176,17 +180,14 @@ def test_features_of_a_picture_do_not_hang_on_its_batch(encoder):
     np.testing.assert_allclose(encoder.features(images[64:]), features[64:], rtol=1e-4, atol=1e-6)
 
 
-def test_the_protocol_names_block_size_and_weights(encoder, random_weights):
-    import keras
-
-    assert encoder.protocol.startswith("InceptionV3 mixed0 at 75 pixels, encoder ")
+def test_the_protocol_names_block_size_and_weights(inception, encoder, random_weights):
+    assert encoder.protocol.startswith("InceptionV3 mixed2 at 75 pixels, encoder ")
     copy = random_weights.with_name("copy.weights.h5")
-    inception = keras.applications.InceptionV3(include_top=False, weights=random_weights, input_shape=(75, 75, 3))
     inception.save_weights(copy)
-    assert InceptionEncoder("mixed0", copy).protocol == encoder.protocol
+    assert InceptionEncoder("mixed2", copy).protocol == encoder.protocol
     inception.layers[1].set_weights([weight + 1 for weight in inception.layers[1].get_weights()])
     inception.save_weights(copy)
-    assert InceptionEncoder("mixed0", copy).protocol != encoder.protocol
+    assert InceptionEncoder("mixed2", copy).protocol != encoder.protocol
 
 
 def test_pictures_that_are_not_uint8_are_refused(encoder):

@@ -140,6 +140,13 @@ def test_a_torn_last_line_is_passed_over_and_cut_away(logged, torn):
     ]
 
 
+@pytest.mark.parametrize("line", ["[]", "null", "7", '"epoch"'])
+def test_a_line_that_is_no_object_is_no_metrics(logged, line):
+    with (logged / "metrics.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert runs.read_metrics(logged) == LINES
+
+
 @pytest.mark.parametrize(
     "step, epochs_done, kept",
     [(10, 2, 5), (9, 2, 4), (8, 2, 4), (8, 1, 3), (6, 1, 3), (4, 1, 2), (4, 0, 1), (0, 0, 0)],

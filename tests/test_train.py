@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import epochs_of, last_checkpoint, make_pictures, tiny_config
+from tiny_runs import epochs_of, last_checkpoint, tiny_config
 
 import ddim
 import ddim.kid
@@ -30,11 +30,6 @@ from ddim.training import Training
 STEPS_PER_EPOCH = 4
 STILL = 1e-20
 """A learning rate at which the network stays as it begins: its output is 0 for everything."""
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return make_pictures(tmp_path_factory.mktemp("data") / "pictures")
 
 
 @pytest.fixture(scope="module")

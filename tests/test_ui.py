@@ -11,7 +11,7 @@ from gradio import route_utils
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
-from serving import SlowEngine, serve
+from serving import SlowEngine
 
 import ddim
 from ddim import checkpoints
@@ -23,24 +23,6 @@ ROOT = Path(__file__).parents[1]
 API_NAMES = {"/generate", "/compare_steps", "/interpolate", "/animate"}
 API_NAMES |= {"/start_training", "/stop_training", "/training_status"}
 REQUEST = {"seed": 7, "num_images": 3, "num_steps": 4, "solver": "ddim", "eta": 0.5}
-
-
-@pytest.fixture(scope="module")
-def served(tiny_model, tmp_path_factory):
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def weights(served):
-    return served[1]
-
-
-@pytest.fixture
-def client(served, tmp_path):
-    with_downloads = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
-    yield with_downloads
-    with_downloads.close()
 
 
 def pictures_in(gallery):
@@ -177,6 +159,14 @@ def test_results_are_known_to_what_deletes_them(served, client, weights):
     kept = {path for path in folder.rglob("*.png")}
     first_pictures, _ = generate.first_screen(Path(weights).parent)
     assert len(kept) == len(first_pictures) < len(before)
+
+
+def test_files_may_be_made_while_old_ones_are_deleted(served):
+    _, _, demo = served
+    component = next(block for block in demo.blocks.values() if block.temp_files)
+    assert any(paths is component.temp_files for paths in demo.temp_file_sets)
+    for path in component.temp_files:
+        component.temp_files.add(f"{path}, made meanwhile")
 
 
 def test_the_two_models_used_last_are_kept(tiny_model, tmp_path):

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gradio import route_utils
-from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
-from serving import SlowEngine, serve
+from serving import SlowEngine
 
 from ddim.__main__ import main
 from ddim.animate import animate, frame_of, inside
@@ -25,26 +24,8 @@ CONFIG = SampleConfig(num_steps=4, eta=0.5)
 
 
 @pytest.fixture(scope="module")
-def served(tiny_model, tmp_path_factory):
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def weights(served):
-    return served[1]
-
-
-@pytest.fixture(scope="module")
 def model(weights):
     return controls.load_model(weights, Path(weights).parent)
-
-
-@pytest.fixture
-def client(served, tmp_path):
-    with_downloads = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
-    yield with_downloads
-    with_downloads.close()
 
 
 def frames_in(film):

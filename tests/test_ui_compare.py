@@ -7,10 +7,8 @@ import gradio as gr
 import numpy as np
 import pytest
 from gradio import route_utils
-from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
-from serving import serve
 
 import ddim
 from ddim import checkpoints
@@ -24,24 +22,6 @@ from ddim.ui import compare_plot, compare_slider, compare_table, recall
 from ddim.unet import UNetConfig, build_unet
 
 REQUEST = {"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "api_name": "/compare_steps"}
-
-
-@pytest.fixture(scope="module")
-def served(tiny_model, tmp_path_factory):
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def weights(served):
-    return served[1]
-
-
-@pytest.fixture
-def client(served, tmp_path):
-    with_downloads = Client(served[0], verbose=False, download_files=tmp_path, analytics_enabled=False)
-    yield with_downloads
-    with_downloads.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,9 @@ import gradio as gr
 import numpy as np
 import pytest
 from gradio import route_utils
-from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
-from serving import SlowEngine, serve
+from serving import SlowEngine
 
 import ddim
 from ddim import checkpoints
@@ -34,27 +33,8 @@ SAMPLING = [3, "ddim", "reference", 0.02, 0.95]
 
 
 @pytest.fixture(scope="module")
-def served(tiny_model, tmp_path_factory):
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def weights(served):
-    return served[1]
-
-
-@pytest.fixture(scope="module")
 def model(weights):
     return ddim.load(weights)
-
-
-@pytest.fixture(scope="module")
-def client(served, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("downloads")
-    with_downloads = Client(served[0], verbose=False, download_files=folder, analytics_enabled=False)
-    yield with_downloads
-    with_downloads.close()
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +219,7 @@ def test_a_click_shows_the_very_point_and_its_file_tells_how_to_make_it_again(ha
 
 
 def test_a_click_on_a_plane_that_still_forms_is_one_clear_sentence(handlers):
-    with pytest.raises(gr.Error, match="The plane is still forming"):
+    with pytest.raises(gr.Error, match="There is no finished plane"):
         handlers["show_clicked"](None, SimpleNamespace(index=[1, 1]))
 
 

@@ -158,7 +158,7 @@ def test_more_pictures_than_a_tab_has_room_for_are_taken_as_far_as_it_has(weight
 
 def test_seeds_in_a_row_are_told_in_the_form_of_each_tab():
     row = {"seeds": "3-5", "seed": 3, "num_images": 3}
-    assert recall.values_of({"seed": 3, "num_images": 3}) == row
+    assert recall.values_of({"seed": 3, "num_images": 3}) == {**row, "mode": "walk"}
     assert recall.values_of({"seeds": [3, 4, 5]}) == row
     assert recall.values_of({"seeds": "3,9"}) == {"seeds": "3,9", "seed": 3, "num_images": 1}
 
@@ -182,6 +182,8 @@ def test_the_command_shown_is_understood_and_makes_the_same(model, weights, tmp_
     for command, recipe in written.items():
         words = snippets.snippet_of(recipe).replace("\\\n", " ").split()
         assert words[:4] == ["python", "-m", "ddim", command]
+        # A command would take those of training, which may be others.
+        assert {f"--min-signal-rate={recipe['min_signal_rate']}", "--max-signal-rate=0.95"} <= set(words)
         file = tmp_path / f"{command}.webp"
         assert main([*words[3:], f"--output={file}"]) == 0
         assert recipes.read(file) == recipe

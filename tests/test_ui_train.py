@@ -4,14 +4,17 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from gradio_client.exceptions import AppError
 from media import decode, gif_blocks, psnr, webp_chunks
 from tiny_runs import TINY, record_run
 
-from ddim import recipes, runs
+import app
+from ddim import checkpoints, recipes, runs
 from ddim.animation import ExportConfig
+from ddim.model import DiffusionModel, ModelConfig
 from ddim.options import arguments_of, options_of, values_of
 from ddim.train import PRESETS, TrainConfig
 from ddim.ui import export, train, train_options, train_plots, train_view
@@ -20,6 +23,12 @@ from ddim.ui import export, train, train_options, train_plots, train_view
 @pytest.fixture(scope="module")
 def runs_dir(served):
     return Path(served[1]).parent
+
+
+@pytest.fixture(scope="module")
+def calls(served):
+    """What the page calls, by name: most of it has no public name."""
+    return {call.name: call for call in served[2].fns.values()}
 
 
 def start(client, name, **options):
@@ -115,6 +124,49 @@ def test_where_training_is_refused_the_api_refuses_too(client, dataset, monkeypa
         monkeypatch.setenv(name, value)
     with pytest.raises(AppError, match=sentence):
         start(client, "refused", **{**TINY, "dataset": dataset})
+
+
+@pytest.mark.parametrize(("name", "upload"), [("use_pictures", ["picture.png"]), ("unpack", "ddim-run.zip")])
+def test_where_training_is_refused_nothing_is_uploaded(calls, runs_dir, monkeypatch, name, upload):
+    monkeypatch.setenv("DDIM_TRAINING", "off")
+    before = list(runs_dir.iterdir())
+    with pytest.raises(gr.Error, match="Training is switched off here"):
+        calls[name].fn(upload)
+    assert list(runs_dir.iterdir()) == before
+
+
+@pytest.mark.parametrize(("switch", "visible"), [("on", True), ("off", False)])
+def test_a_zip_can_be_dropped_only_where_training_is_allowed(tmp_path, monkeypatch, switch, visible):
+    monkeypatch.setenv("DDIM_TRAINING", switch)
+    parts = app.build(str(tmp_path)).blocks.values()
+    assert [part.visible for part in parts if getattr(part, "label", "") == "A ZIP packed elsewhere"] == [visible]
+
+
+@pytest.mark.parametrize("name", ["stop_training", "resume", "delete", "use", "pack"])
+def test_without_a_run_chosen_the_visitor_is_asked_for_one(calls, name):
+    with pytest.raises(gr.Error, match="^'Choose a run first.'$"):
+        answer = calls[name].fn(None)
+        list(answer)  # packing begins only when its answer is asked for
+
+
+def test_a_film_of_no_run_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="^Choose a run first.$"):
+        train.save_film(tmp_path, None, tmp_path, ".gif", ExportConfig())
+
+
+def test_used_weights_are_sampled_with_the_signal_rates_they_were_trained_with(
+    calls, runs_dir, tiny_config, tiny_network, tiny_normalizer
+):
+    config = ModelConfig(tiny_config, min_signal_rate=0.1, max_signal_rate=0.9)
+    record_run(runs_dir / "narrow", 1)
+    checkpoints.save(DiffusionModel(config, tiny_network, tiny_normalizer), runs_dir / "narrow" / "best")
+    updates = calls["use"].fn(str(runs_dir / "narrow"))
+    shown = {}
+    for control, update in zip(calls["use"].outputs, updates, strict=True):
+        shown.setdefault(control.label, []).append(update.value if isinstance(update, gr.Dropdown) else update)
+    assert shown["Lowest signal rate"] == [0.1] * len(app.TABS)
+    assert shown["Highest signal rate"] == [0.9] * len(app.TABS)
+    assert shown["Weights"] == [(runs_dir / "narrow").as_posix()] * len(app.TABS)
 
 
 def test_a_space_may_be_allowed_to_train(monkeypatch):

@@ -1,6 +1,6 @@
 """The column of a tab that says how to make the same again, here and elsewhere, and takes it to another tab."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -23,11 +23,11 @@ class Again(NamedTuple):
 
 
 class Tab(NamedTuple):
-    """What other tabs and addresses need of a tab. `made` is the event after which its recipe tells of a new result."""
+    """What other tabs and addresses need of a tab. After each of `made` its recipe tells of a new result."""
 
     settings: Settings
     again: Again
-    made: gr.events.Dependency
+    made: tuple[gr.events.Dependency, ...]
 
 
 def lay_out(tab: str, settings: Settings, recipe: Mapping[str, Any] | None = None) -> Again:
@@ -58,6 +58,31 @@ def describe_after(event: Any, tab: str, settings: Settings, again: Again) -> gr
 
     described = event(describe, again.recipe, [again.address, again.snippet], **PRIVATE)
     return described.then(None, again.address, again.address, js=MAKE_ABSOLUTE, **PRIVATE)
+
+
+def describe_run(run: gr.events.Dependency, tab: str, settings: Settings, again: Again) -> gr.events.Dependency:
+    """Wire: tell of what a run makes, even if it is stopped. Returns the event after which a result is told of."""
+    describe_after(run.failure, tab, settings, again)
+    return describe_after(run.success, tab, settings, again)
+
+
+def follow_gallery(
+    gallery: gr.Gallery,
+    recipe_of_all: gr.State,
+    recipe_of_picture: Callable[[dict[str, Any], int], dict[str, Any]],
+    tab: str,
+    settings: Settings,
+    again: Again,
+) -> None:
+    """Wire: tell of the picture that is looked at, and of all again when the visitor turns away from it."""
+
+    def recipe_of_selected(recipe: dict[str, Any], selected: gr.SelectData):
+        return recipe_of_picture(recipe, selected.index)
+
+    selected = gallery.select(recipe_of_selected, recipe_of_all, again.recipe, **PRIVATE)
+    left = gallery.preview_close(lambda recipe: recipe, recipe_of_all, again.recipe, **PRIVATE)
+    for event in (selected, left):
+        describe_after(event.success, tab, settings, again)
 
 
 def _snippet(recipe: Mapping[str, Any] | None) -> gr.Code:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ddim.animate import MAX_IMAGES, PRESETS, animate, check_film, frame_of, inside
 from ddim.animation import ExportConfig
-from ddim.images import grid, to_pil, to_uint8
+from ddim.images import grid, to_uint8
 from ddim.number_lists import parse_seeds
 from ddim.recipes import recipe_of_file
 from ddim.sampling import SampleConfig, recipe_of
@@ -67,9 +67,9 @@ def build(runs_dir: str | Path) -> again.Tab:
             panel = export.lay_out(ExportConfig())
     animated = _wire_run(run, settings, pictures, column, runs_dir)
     _wire_presets(settings)
-    _wire_selection(pictures, column, recalled)
+    again.follow_gallery(pictures.gallery, pictures.recipe_of_all, _recipe_of_picture, "animate", recalled, column)
     export.wire(panel, pictures.made, forming.save)
-    return again.Tab(recalled, column, again.describe_after(animated.success, "animate", recalled, column))
+    return again.Tab(recalled, column, (again.describe_run(animated, "animate", recalled, column),))
 
 
 def read_seeds(value: Any) -> str:
@@ -139,7 +139,7 @@ def _show_forming(
     temp_files.add(film["sheet"]["path"])
     yield film, recipe, [], steps, result, recipe, made
     # The film plays already while the rest is brought.
-    images = _captioned(to_uint8(step.pred_images), labels, [recipe_of(model, config, seed) for seed in seeds])
+    images = controls.captioned(to_uint8(step.pred_images), [recipe_of(model, config, seed) for seed in seeds])
     steps = inside_step.steps_of(config, labels, np.stack(noises))
     temp_files.add(steps["noises"]["sheet"]["path"])
     yield film, recipe, images, steps, result, recipe, made
@@ -151,18 +151,10 @@ def _wire_presets(settings: Settings) -> None:
         button.click(None, None, [*settings.sampling[:3]], js=f"() => {values!r}", **again.PRIVATE)
 
 
-def _wire_selection(pictures: Pictures, column: again.Again, recalled: recall.Settings) -> None:
-    """The column tells of the picture that is looked at, and of all again when one turns away from it."""
-
-    def recipe_of_selected(recipe: dict[str, Any], selected: gr.SelectData):
-        told = {name: value for name, value in recipe.items() if name not in ("command", "seeds")}
-        return {**told, "seed": recipe["seeds"][selected.index]}
-
-    gallery, recipe_of_all = pictures.gallery, pictures.recipe_of_all
-    selected = gallery.select(recipe_of_selected, recipe_of_all, column.recipe, **again.PRIVATE)
-    left = gallery.preview_close(lambda recipe: recipe, recipe_of_all, column.recipe, **again.PRIVATE)
-    for event in (selected, left):
-        again.describe_after(event.success, "animate", recalled, column)
+def _recipe_of_picture(recipe: dict[str, Any], index: int) -> dict[str, Any]:
+    """That of one picture, from that of the film."""
+    told = {name: value for name, value in recipe.items() if name not in ("command", "seeds")}
+    return {**told, "seed": recipe["seeds"][index]}
 
 
 def _lay_out_settings(runs_dir: str | Path) -> Settings:
@@ -191,9 +183,4 @@ def _lay_out_pictures() -> Pictures:
         interactive=False,
         elem_classes=["gallery", "finished-pictures"],
     )
-    return Pictures(film, steps, gallery, gr.State(time_to_live=3600), gr.State(time_to_live=3600))
-
-
-def _captioned(images: np.ndarray, labels: list[str], recipes: list[dict[str, Any]]) -> list[tuple[Any, str]]:
-    pictures = (to_pil(image, recipe) for image, recipe in zip(images, recipes, strict=True))
-    return list(zip(pictures, labels, strict=True))
+    return Pictures(film, steps, gallery, gr.State(), gr.State(time_to_live=export.SECONDS_KEPT))

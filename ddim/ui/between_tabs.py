@@ -44,7 +44,8 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.F
     _wire_address(demo, parts, runs_dir)
     _wire_dropping(tabs, parts, dropped, runs_dir)
     for tab in parts.values():
-        history.add_after(tab.made, tab.again.address, **PRIVATE)
+        for made in tab.made:
+            history.add_after(made, tab.again.address, **PRIVATE)
         for destination, button in tab.again.send.items():
             _wire_sending(button, tab, destination, tabs, parts[destination].settings, runs_dir)
 
@@ -72,7 +73,7 @@ def _wire_dropping(tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.File, ru
             recipe = recipes.read(file)
             tab = recall.tab_of(recipe)
             if tab not in parts:
-                raise ValueError(f"{Path(file).name} was not made by one of these tabs.")
+                raise ValueError(f"{Path(file).name} has no settings to bring back: it shows a training run.")
         updates = [
             update
             for name, part in parts.items()
@@ -102,11 +103,6 @@ def _wire_sending(
     inputs = [sender.again.recipe, *(settings[name].control for name in adding)]
     outputs = [tabs, *(setting.control for setting in settings.values())]
     button.click(send, inputs, outputs, preprocess=False, **REFUSING)
-
-
-def weights_selectors(parts: Mapping[str, Tab]) -> list[gr.Dropdown]:
-    """The control of each tab that chooses weights."""
-    return [tab.settings["weights"].control for tab in parts.values()]
 
 
 def _controls_of_all(parts: Mapping[str, Tab]) -> list[Any]:

@@ -30,7 +30,6 @@ INTRODUCTION = (
 )
 SUFFIXES = (".png", ".gif", ".webp", ".mp4", ".zip")
 SECONDS_BETWEEN_VIEWS = 0.15
-PRIVATE = again.PRIVATE
 
 
 class Pictures(NamedTuple):
@@ -96,13 +95,13 @@ def build(runs_dir: str | Path) -> again.Tab:
         with gr.Column(elem_classes="again"):
             column = again.lay_out("compare", recalled)
             taking = export.lay_out(playback(), SUFFIXES)
-    made, recipes = gr.State(time_to_live=3600), gr.State({}, time_to_live=3600)
+    made, recipes = gr.State(time_to_live=export.SECONDS_KEPT), gr.State({})
     page = Page(run, settings, pictures, column, taking, made, recipes)
     compared = _wire_comparison(page, runs_dir)
     compare_settings.wire(settings, runs_dir)
     _wire_selection(page, recalled)
     export.wire(taking, made, save)
-    return again.Tab(recalled, column, again.describe_after(compared.success, "compare", recalled, column))
+    return again.Tab(recalled, column, (again.describe_run(compared, "compare", recalled, column),))
 
 
 def save(made: Made, folder: Path, suffix: str, config: ExportConfig) -> Path:
@@ -202,8 +201,8 @@ def _wire_selection(page: Page, recalled: recall.Settings) -> None:
     def select_file(recipes: dict[str, dict[str, Any]], selected: gr.SelectData):
         return list(recipes.values())[selected.index]
 
-    selected = pictures.table.select(select, page.recipes, [slider.left, slider.right, column.recipe], **PRIVATE)
-    opened = pictures.gallery.select(select_file, page.recipes, column.recipe, **PRIVATE)
+    selected = pictures.table.select(select, page.recipes, [slider.left, slider.right, column.recipe], **again.PRIVATE)
+    opened = pictures.gallery.select(select_file, page.recipes, column.recipe, **again.PRIVATE)
     for event in (selected, opened):
         again.describe_after(event.success, "compare", recalled, column)
     compare_slider.wire(pictures.slider, pictures.table)

@@ -3,7 +3,7 @@
 import html
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import lru_cache
@@ -109,7 +109,7 @@ def sampling_controls(weights: gr.Dropdown, without: Collection[str] = ()) -> Sa
         solver.change(_eta_of_solver, solver, eta, queue=False, show_progress="hidden", api_visibility="private")
     # `input`, not `change`: an address that names weights brings signal rates of its own.
     weights.input(
-        _trained_rates, weights, [min_signal_rate, max_signal_rate], show_progress="hidden", api_visibility="private"
+        trained_rates, weights, [min_signal_rate, max_signal_rate], show_progress="hidden", api_visibility="private"
     )
     return SamplingControls(
         num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate, precision
@@ -133,7 +133,8 @@ def _eta_of_solver(solver: str):
     return gr.Slider(interactive=True) if solver == "ddim" else gr.Slider(value=0, interactive=False)
 
 
-def _trained_rates(weights: str) -> tuple[float, float]:
+def trained_rates(weights: str) -> tuple[float, float]:
+    """The lowest and the highest signal rate that these weights were trained with."""
     with errors_shown():
         trained = checkpoints.read_card(checkpoints.find(weights))["model"]
     return trained["min_signal_rate"], trained["max_signal_rate"]
@@ -212,9 +213,6 @@ def warm_up(runs_dir: str | Path) -> None:
                 model.engine(np.zeros((num_images, *model.image_shape), np.float32), np.ones(num_images, np.float32))
 
 
-def captioned(images: np.ndarray, recipe: Mapping[str, Any]) -> list[tuple[Any, str]]:
-    """Pictures (B, H, W, C) uint8 for a gallery, with seed below and recipe inside; `recipe` is the first one's."""
-    seeds = range(recipe["seed"], recipe["seed"] + len(images))
-    return [
-        (to_pil(image, {**recipe, "seed": seed}), f"seed {seed}") for image, seed in zip(images, seeds, strict=True)
-    ]
+def captioned(images: np.ndarray, recipes: Sequence[dict[str, Any]]) -> list[tuple[Any, str]]:
+    """Pictures (B, H, W, C) uint8 for a gallery, each with its seed below and its recipe inside."""
+    return [(to_pil(image, recipe), f"seed {recipe['seed']}") for image, recipe in zip(images, recipes, strict=True)]

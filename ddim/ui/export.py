@@ -17,6 +17,7 @@ KINDS = {
     ".png": "PNG: all in one picture",
     ".zip": "ZIP: each frame as a PNG",
 }
+SECONDS_KEPT = 3600  # what was made, in the memory of the server
 ENLARGEMENTS = [("Pixels stay square", "nearest"), ("Smooth, by Lanczos", "lanczos")]
 
 
@@ -63,7 +64,7 @@ def wire(export: Export, made: gr.State | gr.Dropdown, save: Callable[[Any, Path
     def make(made: Any, *choices: Any):
         with controls.errors_shown():
             if made is None:
-                raise ValueError("There is nothing to take away yet: make pictures first.")
+                raise ValueError("There is nothing to take away: make pictures first. They are kept for an hour.")
             suffix, config = read_choices(*choices)
             with tempfile.TemporaryDirectory() as folder:
                 path = save(made, Path(folder), suffix, config)

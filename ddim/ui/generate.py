@@ -24,7 +24,6 @@ INTRODUCTION = (
     "Each step follows that guess a little way, so on the left you see the noise give way and on the right the guess "
     "grow sharp. A seed is a flower: with the same settings it gives the same picture, here and anywhere else."
 )
-PRIVATE = again.PRIVATE
 
 # In the browser, so that it takes no round trip. The seeds thrown are short enough to be read out to a friend.
 THROW_DICE = "() => Math.floor(Math.random() * 1000000)"
@@ -83,8 +82,8 @@ def build(runs_dir: str | Path) -> again.Tab:
             column = again.lay_out("generate", recalled, first_recipe)
     page = Page(run, settings, pictures, column, gr.State(first_recipe))
     generated = _wire_generation(page, runs_dir)
-    _wire_selection(page, recalled)
-    return again.Tab(recalled, column, again.describe_after(generated.success, "generate", recalled, column))
+    again.follow_gallery(pictures.gallery, page.recipe_of_all, _recipe_of_picture, "generate", recalled, column)
+    return again.Tab(recalled, column, (again.describe_run(generated, "generate", recalled, column),))
 
 
 def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
@@ -103,7 +102,7 @@ def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
             model = controls.load_model(weights, runs_dir)
             yield from _show_forming(model, seeds, config, pictures.noisy_images.temp_files)
 
-    drawn = run.button.click(None, [settings.seed, settings.new_seed], settings.seed, js=DRAW_SEED, **PRIVATE)
+    drawn = run.button.click(None, [settings.seed, settings.new_seed], settings.seed, js=DRAW_SEED, **again.PRIVATE)
     generated = forming.wire(
         run,
         generate,
@@ -113,7 +112,7 @@ def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
         after=drawn,
         api_name="generate",
     )
-    settings.dice.click(None, None, settings.seed, js=THROW_DICE, **PRIVATE)
+    settings.dice.click(None, None, settings.seed, js=THROW_DICE, **again.PRIVATE)
     controls.tell_precision(generated.success, settings.weights, sampling.precision, runs_dir)
     return generated
 
@@ -125,8 +124,7 @@ def _show_forming(
 
     `temp_files` are those that Gradio deletes in time.
     """
-    recipe = recipe_of(model, config, seed=seeds[0])
-    recipe_of_all = {**recipe, "num_images": len(seeds)}
+    recipe_of_all = {**recipe_of(model, config, seed=seeds[0]), "num_images": len(seeds)}
     started, next_sheets, both_sheets = time.monotonic(), 0.0, ()
     try:
         for step in sample(model, seeds, **asdict(config)):
@@ -148,23 +146,15 @@ def _show_forming(
         temp_files.update(both_sheets)
         raise
     result = f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds."
-    images = controls.captioned(to_uint8(step.pred_images), recipe)
+    recipes = [_recipe_of_picture(recipe_of_all, index) for index in range(len(seeds))]
+    images = controls.captioned(to_uint8(step.pred_images), recipes)
     yield images, recipe_of_all, *_sheets(step), result, gr.Row(visible=False), gr.Column(visible=True), recipe_of_all
 
 
-def _wire_selection(page: Page, recalled: recall.Settings) -> None:
-    """The column tells of the picture that is looked at, and of all again when one turns away from it."""
-
-    def recipe_of_selected(recipe: dict[str, Any], selected: gr.SelectData):
-        return {name: recipe[name] for name in recipe if name != "num_images"} | {
-            "seed": recipe["seed"] + selected.index
-        }
-
-    gallery, column = page.pictures.gallery, page.again
-    selected = gallery.select(recipe_of_selected, page.recipe_of_all, column.recipe, **PRIVATE)
-    left = gallery.preview_close(lambda recipe: recipe, page.recipe_of_all, column.recipe, **PRIVATE)
-    for event in (selected, left):
-        again.describe_after(event.success, "generate", recalled, column)
+def _recipe_of_picture(recipe: dict[str, Any], index: int) -> dict[str, Any]:
+    """That of one picture, from that of all."""
+    told = {name: value for name, value in recipe.items() if name != "num_images"}
+    return {**told, "seed": recipe["seed"] + index}
 
 
 def _lay_out_settings(runs_dir: str | Path) -> Settings:
@@ -221,5 +211,6 @@ def first_screen(runs_dir: str | Path) -> tuple[list[tuple[Image.Image, str]], d
             size = sheet.shape[1] // columns
             rows = sheet.reshape(-1, size, columns, size, 3).swapaxes(1, 2)
             images = rows.reshape(-1, size, size, 3)[: recipe["num_images"]]
-            return controls.captioned(images, {k: recipe[k] for k in recipe if k != "num_images"}), recipe
+            recipes = [_recipe_of_picture(recipe, index) for index in range(len(images))]
+            return controls.captioned(images, recipes), recipe
     return [], None

@@ -42,10 +42,11 @@ element.querySelector("button").addEventListener("click", () => {{
 show();
 """
 
-# The picture is the first that the visible tab shows of what it made.
+# The picture is the first that the tab of this address shows of what it made, though the visitor may be elsewhere.
 ADD = f"""async (address) => {{
-    const shown = [...document.querySelectorAll(".pictures img, .pictures canvas")].find((one) =>
-        one.checkVisibility() && !one.closest(".live"));
+    const tab = document.getElementById("tab-" + new URL(address, window.location.href).searchParams.get("tab"));
+    const shown = [...tab.querySelectorAll(".pictures img, .pictures canvas")].find((one) =>
+        (one.checkVisibility() || !tab.checkVisibility()) && !one.closest(".live"));
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 64;
     if (shown) {{
@@ -70,5 +71,5 @@ def lay_out() -> gr.HTML:
 
 
 def add_after(made: gr.events.Dependency, address: gr.Textbox, **private: Any) -> None:
-    """Wire: after this event, keep what the visible tab shows, with its address."""
+    """Wire: after this event, keep what the tab of this address shows."""
     made.then(None, address, None, js=ADD, **private)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from ddim.animation import ExportConfig
 from ddim.interpolate import WalkConfig, playback
-from ddim.ui import again, controls, export, forming, history, interpolate_settings, plane, recall, walk
+from ddim.ui import again, controls, export, forming, interpolate_settings, plane, recall, walk
 
 INTRODUCTION = (
     "A flower grows out of noise, and all noise lies on one great sphere. Walk there from seed to seed and one flower "
@@ -48,9 +48,5 @@ def build(runs_dir: str | Path) -> again.Tab:
     shown = plane.wire_points(settings, plane_pictures, column, runs_dir)
     for event in (walked, made):
         controls.tell_precision(event.success, settings.weights, settings.sampling.precision, runs_dir)
-    described = [
-        again.describe_after(event.success, "interpolate", recalled, column) for event in (walked, made, *shown)
-    ]
-    for event in described[1:]:
-        history.add_after(event, column.address, **again.PRIVATE)
-    return again.Tab(recalled, column, described[0])
+    described = [again.describe_run(event, "interpolate", recalled, column) for event in (walked, made, *shown)]
+    return again.Tab(recalled, column, tuple(described))

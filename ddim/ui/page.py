@@ -78,6 +78,9 @@ STYLE = Path(__file__).with_name("page.css")
 HEAD = """
 <script>
 document.addEventListener("keydown", (event) => {
+  // Esc may be meant for something else: an open list, or a picture that fills the screen.
+  const meantElsewhere = document.fullscreenElement || event.target.getAttribute("aria-expanded") === "true";
+  if (event.repeat || event.defaultPrevented || meantElsewhere) return;
   const runs = event.key === "Enter" && (event.ctrlKey || event.metaKey);
   const buttons = runs ? ".run-button" : event.key === "Escape" ? ".stop-button" : "#none";
   const button = [...document.querySelectorAll(buttons)].find((one) => one.checkVisibility() && !one.disabled);

@@ -55,7 +55,7 @@ def lay_out() -> Plane:
             gr.Markdown(HINT, elem_classes="note")
             across, down = controls.slider("across", 0.5), controls.slider("down", 0.5)
             show = gr.Button("Show this point", size="sm")
-    return Plane(sheet, mark, point, across, down, show, gr.State(time_to_live=3600))
+    return Plane(sheet, mark, point, across, down, show, gr.State(time_to_live=export.SECONDS_KEPT))
 
 
 def wire(
@@ -94,9 +94,9 @@ def wire_points(
     def show_clicked(made: forming.Made | None, clicked: gr.SelectData):
         with controls.errors_shown():
             if made is None:
-                raise ValueError("The plane is still forming: its points can be seen when it is finished.")
+                raise ValueError("There is no finished plane: make one, then choose a point. It is kept for an hour.")
             recipe = made.recipe
-            side = len(_sheet_of(made.frames, recipe["size"])) / recipe["size"]
+            side = made.frames.shape[1] * _enlargement(made.frames, recipe["size"])
             coordinates = coordinates_at(clicked.index, recipe["size"], side)
             config = SampleConfig(**{field.name: recipe[field.name] for field in fields(SampleConfig)})
             model = controls.load_model(recipe["weights"], runs_dir)
@@ -165,9 +165,12 @@ def _show_forming(
 
 def _sheet_of(pictures: np.ndarray, size: int) -> np.ndarray:
     """The pictures (size * size, H, W, 3) uint8 of a plane side by side, enlarged so that pixels stay square."""
-    sheet = grid(pictures, size)
-    factor = -(-SHEET_SIDE // len(sheet))
-    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+    factor = _enlargement(pictures, size)
+    return grid(pictures, size).repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _enlargement(pictures: np.ndarray, size: int) -> int:
+    return -(-SHEET_SIDE // (size * pictures.shape[1]))
 
 
 def _picture_at(

@@ -61,7 +61,7 @@ def first_seeds(at_most: int) -> Callable[[Any, Any], str]:
 
 def tab_of(recipe: Mapping[str, Any]) -> str:
     """The tab that makes what this recipe tells of."""
-    command = recipe.get("command", "sample")
+    command = str(recipe.get("command", "sample"))
     if "noise" in recipe or command == "plane":
         return "interpolate"
     return "generate" if command == "sample" else command
@@ -81,10 +81,11 @@ def values_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
             values |= {"mode": "walk", "seeds": seeds, "interpolation": interpolation}
         case {"command": "plane"}:
             values |= {"mode": "plane"}
-        case {"command": "interpolate"}:
-            values |= {"mode": "walk"}
+        case {"command": _} | {"seed": _}:
+            values.setdefault("mode", "walk")
+    match recipe:
         case {"solvers": [solver, *_]}:
-            values |= {"solver": solver}
+            values["solver"] = solver
     if "solver" in values:
         values.setdefault("solvers", [values["solver"]])
     match recipe.get("against"):
@@ -175,7 +176,10 @@ def _written(value: Any) -> str:
 def _warning_of_other_weights(kept: Mapping[str, Any], sha: str, runs_dir: str | Path) -> str | None:
     names = [kept["weights"]] if "weights" in kept else checkpoints.available(runs_dir)[:1]
     for name in names:
-        checksum = checkpoints.read_card(checkpoints.find(name))["sha256"]
+        try:
+            checksum = checkpoints.read_card(checkpoints.find(name))["sha256"]
+        except (ValueError, OSError) as error:
+            return str(error)
         if not sha or not checksum.startswith(sha):
             return f"The weights {name} are not those that were used, so its pictures will look different."
     return None

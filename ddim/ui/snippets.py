@@ -64,8 +64,8 @@ def _keywords(recipe: Mapping[str, Any]) -> list[str]:
 
 
 def _command_line(recipe: Mapping[str, Any]) -> str:
-    """Settings that the command has by default are left out, and the signal rates if they are those of training."""
-    defaults = asdict(WalkConfig()) | asdict(SampleConfig())
+    """Settings that the command has by default are left out; its signal rates are those of training by default."""
+    defaults = asdict(WalkConfig()) | asdict(SampleConfig()) | {"min_signal_rate": None, "max_signal_rate": None}
     options = {"weights": recipe["weights"], "seeds": recipe["seeds"], "num_steps": recipe["num_steps"]}
     options |= {"solvers": recipe["solvers"]} if "solvers" in recipe else {}
     options |= {"against": recipe["against"][0]["weights"]} if recipe.get("against") else {}

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ddim import archives, checkpoints, runs
+from ddim import archives, runs
 from ddim.animate import frames_of_run, recipe_of_run
 from ddim.animation import ExportConfig, save_animation
 from ddim.options import arguments_of
-from ddim.ui import controls, export, train_options, train_view
+from ddim.ui import controls, export, recall, train_options, train_view
 
 INTRODUCTION = (
     "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
@@ -46,8 +46,8 @@ class Page(NamedTuple):
     unpack: gr.File
 
 
-def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
-    """Lay out and wire the tab, inside of `demo`. "Use these weights" puts them into all of `weights_selectors`."""
+def build(demo: gr.Blocks, runs_dir: str | Path, settings_of_tabs: Sequence[recall.Settings]) -> None:
+    """Lay out and wire the tab, inside of `demo`. "Use these weights" sets them and their signal rates in all tabs."""
     refusal = runs.training_refusal()
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
     if refusal:
@@ -68,12 +68,12 @@ def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.
             view = train_view.lay_out(runs_dir)
         with gr.Column(elem_classes="again"):
             with gr.Row(visible=refusal is None):
-                stop = gr.Button("Stop", variant="stop", elem_classes="stop-button")
+                stop = gr.Button("Stop", variant="stop")
                 resume = gr.Button("Resume")
             use = gr.Button("Use these weights")
             pack = gr.Button("Pack weights as ZIP")
             packed = gr.File(label="Weights", visible=False, interactive=False)
-            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150)
+            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150, visible=refusal is None)
             delete = gr.Button("Delete this run", visible=refusal is None)
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
             film = export.lay_out(ExportConfig(frames_per_second=4, factor=2), title="The run as a film")
@@ -81,7 +81,7 @@ def build(demo: gr.Blocks, runs_dir: str | Path, weights_selectors: Sequence[gr.
     train_view.wire(demo, view, runs_dir)
     _wire_starting(page, runs_dir)
     _wire_running(page, runs_dir)
-    _wire_weights(page, runs_dir, weights_selectors)
+    _wire_weights(page, runs_dir, settings_of_tabs)
     export.wire(film, view.run, partial(save_film, runs_dir))
 
 
@@ -102,6 +102,7 @@ def _wire_starting(page: Page, runs_dir: str | Path) -> None:
         if not files:
             return gr.skip()
         with controls.errors_shown():
+            _check_training_allowed()
             folder = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / "pictures")
             return f"folder:{folder.resolve()}"
 
@@ -140,15 +141,16 @@ def _wire_running(page: Page, runs_dir: str | Path) -> None:
     page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **PRIVATE)
 
 
-def _wire_weights(page: Page, runs_dir: str | Path, weights_selectors: Sequence[gr.Dropdown]) -> None:
+def _wire_weights(page: Page, runs_dir: str | Path, settings_of_tabs: Sequence[recall.Settings]) -> None:
     def use(run: str):
         with controls.errors_shown():
-            name = Path(run).as_posix() if run else ""
-            if Path(run).suffix == ".run":  # the record of shipped weights
-                name = Path(run).stem
-            controls.read_weights(name, runs_dir)
+            folder = train_view.folder(runs_dir, run)
+            is_shipped = folder.parent != Path(runs_dir)
+            name = controls.read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
+            min_signal_rate, max_signal_rate = controls.trained_rates(name)
         gr.Info(f"{name} is chosen in every tab.")
-        return {selector: gr.Dropdown(checkpoints.available(runs_dir), value=name) for selector in weights_selectors}
+        trained = {"weights": name, "min_signal_rate": min_signal_rate, "max_signal_rate": max_signal_rate}
+        return [update for settings in settings_of_tabs for update in recall.updates_of(settings, trained, runs_dir)]
 
     def pack(run: str):
         with controls.errors_shown():
@@ -162,11 +164,13 @@ def _wire_weights(page: Page, runs_dir: str | Path, weights_selectors: Sequence[
         if not file:
             return gr.skip()
         with controls.errors_shown():
+            _check_training_allowed()
             run = runs.folder_of(runs_dir, Path(file).stem.removeprefix("ddim-"))
             archives.unpack_run(Path(file), run)
             return _run_selector(runs_dir, run)
 
-    page.use.click(use, page.view.run, list(weights_selectors), **OF_RUN, api_visibility="private")
+    controls_of_tabs = [setting.control for settings in settings_of_tabs for setting in settings.values()]
+    page.use.click(use, page.view.run, controls_of_tabs, **OF_RUN, api_visibility="private")
     page.pack.click(pack, page.view.run, page.packed, **OF_RUN, api_visibility="private")
     page.unpack.upload(unpack, page.unpack, page.view.run, api_visibility="private")
 
@@ -182,12 +186,16 @@ def save_film(runs_dir: str | Path, run: str, folder: Path, suffix: str, config:
 
 def _allowed(runs_dir: str | Path, run: str) -> Path:
     """The folder of a run that may be changed. Raises ValueError for others, and where training is refused."""
-    if refusal := runs.training_refusal():
-        raise ValueError(refusal)
+    _check_training_allowed()
     folder = train_view.folder(runs_dir, run)
     if folder.parent != Path(runs_dir):
         raise ValueError(f"{folder.name} is the record of shipped weights: it can be looked at, but not changed.")
     return folder
+
+
+def _check_training_allowed() -> None:
+    if refusal := runs.training_refusal():
+        raise ValueError(refusal)
 
 
 def _run_selector(runs_dir: str | Path, run: Path | None = None) -> gr.Dropdown:

@@ -111,8 +111,10 @@ def choices(runs_dir: str | Path) -> list[tuple[str, str]]:
     return [(path.name, str(path)) for path in runs.recorded(runs_dir)]
 
 
-def folder(runs_dir: str | Path, run: str) -> Path:
-    """The folder of a run that can be looked at. Raises ValueError for any other."""
+def folder(runs_dir: str | Path, run: str | None) -> Path:
+    """The folder of a run that can be looked at. Raises ValueError for any other, and where none is chosen."""
+    if not run:
+        raise ValueError("Choose a run first.")
     if run not in (value for _, value in choices(runs_dir)):
         raise ValueError(f"There is no run {run!r}.")
     return Path(run)
@@ -121,20 +123,20 @@ def folder(runs_dir: str | Path, run: str) -> Path:
 def describe(run: Path) -> str:
     """How a run stands, for people."""
     status, best = runs.read_status(run), train_plots.best_epoch(run)
-    parts = [f"<b>{html.escape(run.name)}</b> {status.state}"]
+    parts = [f"<b>{html.escape(run.name)}</b> {html.escape(status.state)}"]
     if status.total_steps:
-        parts.append(f"epoch {status.epoch} of {status.epochs}, step {status.step} of {status.total_steps}")
+        parts.append(f"epoch {status.epoch:d} of {status.epochs:d}, step {status.step:d} of {status.total_steps:d}")
     if status.state == runs.RUNNING and status.images_per_second:
         parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
         parts.append(f"{timedelta(seconds=round(status.seconds_left))} left")
     if best:
         kid = f"KID {1000 * best['kid']:.1f} x 10<sup>-3</sup>" if best.get("kid") is not None else "KID not measured"
-        parts.append(f"best epoch ★ {best['epoch']}: {kid}, validation loss {best['val_loss']:.4f}")
+        parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
     if status.message:
         text += f"<br>{html.escape(status.message)}"
     if status.state == runs.RUNNING and status.total_steps:
-        text += f'<progress max="{status.total_steps}" value="{status.step}"></progress>'
+        text += f'<progress max="{status.total_steps:d}" value="{status.step:d}"></progress>'
     return text
 
 

@@ -37,7 +37,7 @@ def lay_out() -> Walk:
         interactive=False,
         elem_classes="frames",
     )
-    return Walk(film, frames, gr.State(time_to_live=3600))
+    return Walk(film, frames, gr.State(time_to_live=export.SECONDS_KEPT))
 
 
 def wire(

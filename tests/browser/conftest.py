@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from serving import SlowEngine, serve
+from serving import SlowEngine
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +22,9 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def served(browser, tiny_model, tmp_path_factory):
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
-        yield served
+def served(browser, served):
+    """As elsewhere, but only where there is a browser."""
+    return served
 
 
 @pytest.fixture

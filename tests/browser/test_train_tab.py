@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, make_pictures
+from tiny_runs import TINY, record_run
 
-from ddim import runs
+from ddim import checkpoints, recipes, runs
+from ddim.model import DiffusionModel, ModelConfig
 from ddim.ui import train_options
 
 SMALL = {**TINY, "epochs": 100_000, "image_size": 8}
@@ -13,9 +14,10 @@ SMALL = {**TINY, "epochs": 100_000, "image_size": 8}
 
 @pytest.fixture
 def train_tab(open_tab, served):
-    def open_train_tab():
-        tab = open_tab()
-        tab.get_by_role("tab", name="Train").click()
+    def open_train_tab(query="?tab=train", width=1600):
+        tab = open_tab(query, width=width)
+        if "tab=" not in query:
+            tab.get_by_role("tab", name="Train").click()
         return tab
 
     yield open_train_tab
@@ -50,10 +52,19 @@ def wait_for_status(tab, text):
     )
 
 
-def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_tab, served, tmp_path):
-    tab = train_tab()
+def wait_for_step(tab, step):
+    tab.wait_for_function(
+        r"step => [...document.querySelectorAll('.status')].some(one => "
+        r"Number(one.innerText.match(/step (\d+) of/)?.[1]) >= step)",
+        arg=step,
+        timeout=180_000,
+    )
+
+
+def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_tab, served, dataset):
+    tab, run = train_tab(), Path(served[1]).parent / "browsed"
     tab.get_by_label("Name of the run").fill("browsed")
-    fill_options(tab, {**SMALL, "dataset": make_pictures(tmp_path / "pictures")})
+    fill_options(tab, {**SMALL, "dataset": dataset})
     tab.get_by_role("button", name="Start training").click()
 
     # The first grid and points arrive.
@@ -72,18 +83,17 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
         timeout=180_000,
     )
 
+    # Esc is for what other tabs make: a run goes on.
+    tab.keyboard.press("Escape")
+    wait_for_step(tab, runs.read_status(run).step + 100)
+
     # It is stopped and resumed.
     tab.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     wait_for_status(tab, "browsed stopped")
-    stopped_at = runs.read_status(Path(served[1]).parent / "browsed").step
+    stopped_at = runs.read_status(run).step
     tab.get_by_role("button", name="Resume").click()
     wait_for_status(tab, "browsed running")
-    tab.wait_for_function(
-        r"stopped => [...document.querySelectorAll('.status')].some(one => "
-        r"Number(one.innerText.match(/step (\d+) of/)?.[1]) > stopped)",
-        arg=stopped_at,
-        timeout=180_000,
-    )
+    wait_for_step(tab, stopped_at + 1)
 
     # Its weights make pictures in the other tab.
     tab.get_by_role("button", name="Use these weights").click()
@@ -98,7 +108,25 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
     )
 
 
-def test_a_run_is_deleted_only_after_a_second_thought(train_tab, served, tmp_path):
+def test_used_weights_bring_the_signal_rates_of_their_training(
+    train_tab, served, tiny_config, tiny_network, tiny_normalizer
+):
+    run = Path(served[1]).parent / "narrow"
+    record_run(run, 1)
+    config = ModelConfig(tiny_config, min_signal_rate=0.1, max_signal_rate=0.9)
+    checkpoints.save(DiffusionModel(config, tiny_network, tiny_normalizer), run / "best")
+    tab = train_tab()
+    wait_for_status(tab, "narrow")
+    tab.get_by_role("button", name="Use these weights").click()
+    tab.get_by_text("is chosen in every tab").wait_for()
+    for name in ("Generate", "Animate"):
+        tab.get_by_role("tab", name=name).click()
+        tab.get_by_role("button", name="Advanced").locator("visible=true").click()
+        for label, rate in (("Lowest signal rate", "0.1"), ("Highest signal rate", "0.9")):
+            assert tab.get_by_label(f"number input for {label}").locator("visible=true").input_value() == rate
+
+
+def test_a_run_is_deleted_only_after_a_second_thought(train_tab, served):
     run = Path(served[1]).parent / "forgotten"
     (run / "samples").mkdir(parents=True)
     (run / "config.json").write_text("{}")
@@ -109,3 +137,25 @@ def test_a_run_is_deleted_only_after_a_second_thought(train_tab, served, tmp_pat
     tab.get_by_role("button", name="Really delete it").click()
     tab.wait_for_function("![...document.querySelectorAll('.status')].some(one => one.innerText.includes('forgotten'))")
     assert not run.exists()
+
+
+@pytest.mark.parametrize(("query", "width"), [("?", 1600), ("?tab=train", 390)])
+def test_a_recorded_run_is_seen_whole_and_taken_away_as_a_film(train_tab, served, tmp_path, query, width):
+    run = Path(served[1]).parent / f"recorded-{width}"
+    record_run(run, 3)
+    tab = train_tab(query, width)
+    wait_for_status(tab, f"recorded-{width} stopped")
+    plots = tab.locator(".vega-embed svg").filter(visible=True)
+    plots.nth(2).wait_for()
+    for plot in plots.all():
+        room = plot.locator("xpath=ancestor::*[contains(@class, 'block')][1]").bounding_box()["width"]
+        assert 0.85 * room < plot.bounding_box()["width"] <= room
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    tab.get_by_role("button", name="The run as a film").click()
+    tab.get_by_role("button", name="Make the file").locator("visible=true").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("link").get_by_text(".gif").or_(tab.locator("a[download$='.gif']")).first.click()
+    assert download.value.suggested_filename == f"ddim-train-recorded-{width}-3epochs.gif"
+    download.value.save_as(tmp_path / "film.gif")
+    assert recipes.read(tmp_path / "film.gif")["epochs"] == 3
