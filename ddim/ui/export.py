@@ -61,9 +61,11 @@ def wire(export: Export, made: gr.State | gr.Dropdown, save: Callable[[Any, Path
     `made` is a state, or a control whose value `save` checks by itself.
     """
 
+    is_state = isinstance(made, gr.State)
+
     def make(made: Any, *choices: Any):
         with controls.errors_shown():
-            if made is None:
+            if is_state and made is None:
                 raise ValueError("There is nothing to take away: make pictures first. They are kept for an hour.")
             suffix, config = read_choices(*choices)
             with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +76,7 @@ def wire(export: Export, made: gr.State | gr.Dropdown, save: Callable[[Any, Path
         make,
         [made, *export[:7]],
         export.file,
-        preprocess=isinstance(made, gr.State),  # all is checked here; a state is there only after Gradio's own checks
+        preprocess=is_state,  # all is checked here; a state is there only after Gradio's own checks
         show_progress="minimal",
         show_progress_on=export.make,
         concurrency_id="files",
