@@ -16,6 +16,7 @@ from PIL import Image
 
 from ddim.gif import palette_of, save_gif
 from ddim.images import grid, save_png
+from ddim.number_lists import in_a_row
 from ddim.options import check_choices
 from ddim.recipes import EXIF_TAG, MANIFEST
 from ddim.video import save_mp4
@@ -198,5 +199,5 @@ def _sheet_columns(num_frames: int, height: int, width: int) -> int:
 
 def _joined(numbers: Sequence[int]) -> str:
     """3-8-21 for a few numbers, 1to20 for many in a row."""
-    in_a_row = len(numbers) > 2 and list(numbers) == list(range(numbers[0], numbers[0] + len(numbers)))
-    return f"{numbers[0]}to{numbers[-1]}" if in_a_row or len(numbers) > 12 else "-".join(map(str, numbers))
+    is_told_by_ends = (len(numbers) > 2 and in_a_row(numbers)) or len(numbers) > 12
+    return f"{numbers[0]}to{numbers[-1]}" if is_told_by_ends else "-".join(map(str, numbers))

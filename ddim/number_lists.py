@@ -1,7 +1,7 @@
 """Lists of numbers as people type them: "1,2,5,10" and "1-20"."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ddim.noise import SEED_BOUND
 from ddim.sampling import MAX_NUM_STEPS
@@ -9,7 +9,7 @@ from ddim.sampling import MAX_NUM_STEPS
 MAX_STEP_COUNTS = 50
 
 
-def parse_step_counts(entries: str | Iterable[str | int]) -> tuple[int, ...]:
+def parse_step_counts(entries: str | Sequence[str | int]) -> tuple[int, ...]:
     """Numbers of steps, each once, the smallest first, from text or from a list of texts and numbers.
 
     Raises ValueError, with a sentence that says why, for what is no list of 1 to 50 numbers from 1 to 1000.
@@ -17,7 +17,7 @@ def parse_step_counts(entries: str | Iterable[str | int]) -> tuple[int, ...]:
     return tuple(sorted(set(_parse(entries, "numbers of steps", 1, MAX_NUM_STEPS, MAX_STEP_COUNTS))))
 
 
-def parse_seeds(entries: str | Iterable[str | int], at_least: int, at_most: int) -> tuple[int, ...]:
+def parse_seeds(entries: str | Sequence[str | int], at_least: int, at_most: int) -> tuple[int, ...]:
     """Seeds in the order given. Raises ValueError for fewer or more than these bounds, and for what is no seed."""
     seeds = _parse(entries, "seeds", 0, SEED_BOUND - 1, at_most)
     if len(seeds) < at_least:
@@ -27,12 +27,17 @@ def parse_seeds(entries: str | Iterable[str | int], at_least: int, at_most: int)
 
 def written(numbers: Sequence[int]) -> str:
     """The list as people type it: 3-8 for more than two numbers in a row, 1,2,5 for any others."""
-    in_a_row = len(numbers) > 2 and list(numbers) == list(range(numbers[0], numbers[0] + len(numbers)))
-    return f"{numbers[0]}-{numbers[-1]}" if in_a_row else ",".join(map(str, numbers))
+    return f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 2 and in_a_row(numbers) else ",".join(map(str, numbers))
 
 
-def _parse(entries: str | Iterable[str | int], name: str, lowest: int, highest: int, at_most: int) -> list[int]:
-    texts = entries.split(",") if isinstance(entries, str) else [str(entry) for entry in entries]
+def in_a_row(numbers: Sequence[int]) -> bool:
+    """Whether each number is the one before it and one more."""
+    return list(numbers) == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _parse(entries: str | Sequence[str | int], name: str, lowest: int, highest: int, at_most: int) -> list[int]:
+    # What is neither text nor list comes from elsewhere, to be refused as the text it looks like.
+    texts = [str(entry) for entry in entries] if isinstance(entries, list | tuple) else str(entries).split(",")
     numbers = []
     for text in (text.strip() for text in texts if text.strip()):
         match = re.fullmatch(r"([0-9]{1,10})(?:\s*-\s*([0-9]{1,10}))?", text)

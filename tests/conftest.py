@@ -67,6 +67,23 @@ def weights(served) -> str:
 
 
 @pytest.fixture(scope="module")
+def model(weights):
+    """The model that the page is served with, loaded once more."""
+    return checkpoints.load(weights)
+
+
+@pytest.fixture(scope="module")
+def settings_of_tabs(weights):
+    """The settings of each tab by the tab's name, as addresses and files bring them back."""
+    import gradio as gr
+
+    import app
+
+    with gr.Blocks():
+        return {name: tab.build(Path(weights).parent).settings for name, tab in app.TABS.items()}
+
+
+@pytest.fixture(scope="module")
 def client(served, tmp_path_factory):
     """A caller of the page's API, who downloads what it answers with."""
     from gradio_client import Client

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from gradio import route_utils
@@ -24,15 +23,9 @@ from ddim.unet import UNetConfig, build_unet
 REQUEST = {"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "api_name": "/compare_steps"}
 
 
-@pytest.fixture(scope="module")
-def model(weights):
-    return ddim.load(weights)
-
-
-@pytest.fixture(scope="module")
-def settings(weights):
-    with gr.Blocks():
-        return compare_tab.build(Path(weights).parent).settings
+@pytest.fixture
+def settings(settings_of_tabs):
+    return settings_of_tabs["compare"]
 
 
 def test_the_last_results_hold_every_picture_with_its_recipe_inside(client, weights, model):

@@ -22,7 +22,7 @@ from ddim.between_seeds import plane_points, recipe_at, sample_at
 from ddim.images import read_recipe, to_uint8
 from ddim.interpolate import WalkConfig, playback, recipe_of_walk
 from ddim.sampling import SampleConfig
-from ddim.ui import forming, interpolate, recall
+from ddim.ui import forming, recall
 from ddim.ui.interpolate_settings import add_stop, read_corners, read_stops
 from ddim.ui.plane import coordinates_at, mark
 from ddim.ui.walk import strip_columns
@@ -32,16 +32,9 @@ WALK = {"seeds": "3,8", "frames": 5, "loop": False, "interpolation": "slerp", "e
 SAMPLING = [3, "ddim", "reference", 0.02, 0.95]
 
 
-@pytest.fixture(scope="module")
-def model(weights):
-    return ddim.load(weights)
-
-
-@pytest.fixture(scope="module")
-def settings(weights):
-    """The settings that the tab gives back from addresses and files."""
-    with gr.Blocks():
-        return interpolate.build(Path(weights).parent).settings
+@pytest.fixture
+def settings(settings_of_tabs):
+    return settings_of_tabs["interpolate"]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ddim.animation import ExportConfig
 from ddim.ui import player
 
 
@@ -17,7 +18,7 @@ def random_frames(num_frames, height, width):
 @pytest.mark.parametrize(("num_frames", "height", "width"), [(1, 8, 24), (40, 8, 24), (100, 16, 1500)])
 def test_each_frame_is_where_the_player_looks_for_it_and_no_sheet_is_too_long(num_frames, height, width):
     frames = random_frames(num_frames, height, width)
-    film = player.film(frames, 20, alt_text="A film")
+    film = player.film(frames, ExportConfig(), alt_text="A film")
     with Image.open(film["sheet"]["path"]) as picture:
         sheet = np.asarray(picture)
     assert max(sheet.shape) <= 8192
@@ -28,7 +29,8 @@ def test_each_frame_is_where_the_player_looks_for_it_and_no_sheet_is_too_long(nu
 
 
 def test_a_film_tells_how_it_is_played():
-    film = player.film(random_frames(5, 8, 24), 12, hold_first=0, hold_last=2, repeat=False, alt_text="A film")
+    export = ExportConfig(12, hold_first=0, hold_last=2, repeat=False)
+    film = player.film(random_frames(5, 8, 24), export, alt_text="A film")
     told = {name: value for name, value in film.items() if name != "sheet"}
     size = {"width": 24, "height": 8, "columns": 5, "num_frames": 5}
     playing = {"frames_per_second": 12, "hold_first": 0, "hold_last": 2, "repeat": False, "at": None}

@@ -31,16 +31,9 @@ def weights(tiny_model, tmp_path_factory):
     return (runs_dir / "tiny").as_posix()
 
 
-@pytest.fixture(scope="module")
-def model(weights):
-    return ddim.load(weights)
-
-
-@pytest.fixture(scope="module")
-def settings(weights):
-    """The settings of each tab by the tab's name."""
-    with gr.Blocks():
-        return {name: tab.build(Path(weights).parent).settings for name, tab in app.TABS.items()}
+@pytest.fixture
+def settings(settings_of_tabs):
+    return settings_of_tabs
 
 
 def recipe_of_some(model, **settings):

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from ddim.ui.controls import PRIVATE
 from ddim.ui.recall import Settings, address_of
 from ddim.ui.snippets import is_of_file, snippet_of
 
-PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 DESTINATIONS = {"generate": "Generate", "compare": "Compare", "interpolate": "Interpolate", "animate": "Animate"}
 MAKE_ABSOLUTE = "(address) => address && new URL(address, window.location.href).href"
 

@@ -12,7 +12,7 @@ import numpy as np
 from ddim.animate import MAX_IMAGES, PRESETS, animate, check_film, frame_of, inside
 from ddim.animation import ExportConfig
 from ddim.images import grid, to_uint8
-from ddim.number_lists import parse_seeds
+from ddim.number_lists import parse_seeds, written
 from ddim.recipes import recipe_of_file
 from ddim.sampling import SampleConfig, recipe_of
 from ddim.ui import again, controls, export, forming, inside_step, player, recall
@@ -74,9 +74,7 @@ def build(runs_dir: str | Path) -> again.Tab:
 
 def read_seeds(value: Any) -> str:
     """Seeds as they arrive, text or a list, as text. Raises ValueError for what is no list of 1 to 12 seeds."""
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    parse_seeds(text, 1, MAX_IMAGES)
-    return text
+    return written(parse_seeds(value, 1, MAX_IMAGES))
 
 
 def _wire_run(
@@ -89,7 +87,7 @@ def _wire_run(
     ):
         """Film how the pictures of 1 to 12 seeds, such as "7" or "0-5", form out of noise: a frame for each step."""
         with controls.errors_shown():
-            numbers = parse_seeds(read_seeds(seeds), 1, MAX_IMAGES)
+            numbers = parse_seeds(seeds, 1, MAX_IMAGES)
             config = controls.read_config(
                 num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate
             )
@@ -107,7 +105,6 @@ def _wire_run(
         [film, column.recipe, gallery, steps, run.status, recipe_of_all, made],
         api_name="animate",
     )
-
     controls.tell_precision(animated.success, settings.weights, sampling.precision, runs_dir)
     return animated
 
@@ -135,7 +132,7 @@ def _show_forming(
         yield still, recipe, [], steps, progress, recipe, None
     result = f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds."
     made = forming.Made(np.stack(frames), recipe, [])
-    film = player.film(made.frames, ExportConfig.frames_per_second, **told)
+    film = player.film(made.frames, ExportConfig(), **told)
     temp_files.add(film["sheet"]["path"])
     yield film, recipe, [], steps, result, recipe, made
     # The film plays already while the rest is brought.
@@ -148,7 +145,7 @@ def _show_forming(
 def _wire_presets(settings: Settings) -> None:
     for name, button in settings.presets.items():
         values = [PRESETS[name][field] for field in ("num_steps", "solver", "eta")]
-        button.click(None, None, [*settings.sampling[:3]], js=f"() => {values!r}", **again.PRIVATE)
+        button.click(None, None, [*settings.sampling[:3]], js=f"() => {values!r}", **controls.PRIVATE)
 
 
 def _recipe_of_picture(recipe: dict[str, Any], index: int) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import gradio as gr
 
 from ddim import recipes
 from ddim.ui import controls, history, recall
-from ddim.ui.again import MAKE_ABSOLUTE, PRIVATE, Tab
+from ddim.ui.again import MAKE_ABSOLUTE, Tab
+from ddim.ui.controls import PRIVATE
 
 FILES = [".png", ".gif", ".webp", ".mp4", ".zip"]
 
@@ -22,8 +23,6 @@ OPEN_TAB = """() => {
     const known = %s.includes(tab);
     return {__type__: "update", ...(known ? {selected: tab} : {})};
 }"""
-
-
 MAKE_ALL_ABSOLUTE = f"(...addresses) => addresses.map({MAKE_ABSOLUTE})"
 
 
@@ -54,11 +53,7 @@ def _wire_address(demo: gr.Blocks, parts: Mapping[str, Tab], runs_dir: str | Pat
     def restore(request: gr.Request):
         opened = request.query_params.get("tab", next(iter(parts)))
         values = recall.values_of(dict(request.query_params))
-        return [
-            update
-            for name, tab in parts.items()
-            for update in _updates(tab.settings, values if name == opened else {}, runs_dir)
-        ]
+        return _updates_of_all(parts, opened, values, runs_dir)
 
     restored = demo.load(restore, None, _controls_of_all(parts), show_progress="hidden", api_visibility="private")
     addresses = [tab.again.address for tab in parts.values()]
@@ -74,12 +69,7 @@ def _wire_dropping(tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.File, ru
             tab = recall.tab_of(recipe)
             if tab not in parts:
                 raise ValueError(f"{Path(file).name} has no settings to bring back: it shows a training run.")
-        updates = [
-            update
-            for name, part in parts.items()
-            for update in _updates(part.settings, recall.values_of(recipe) if name == tab else {}, runs_dir)
-        ]
-        return gr.Tabs(selected=tab), *updates
+        return gr.Tabs(selected=tab), *_updates_of_all(parts, tab, recall.values_of(recipe), runs_dir)
 
     brought = dropped.upload(bring_back, dropped, [tabs, *_controls_of_all(parts)], **REFUSING)
     for event in (brought.success, brought.failure):
@@ -107,6 +97,17 @@ def _wire_sending(
 
 def _controls_of_all(parts: Mapping[str, Tab]) -> list[Any]:
     return [setting.control for tab in parts.values() for setting in tab.settings.values()]
+
+
+def _updates_of_all(
+    parts: Mapping[str, Tab], chosen: str, values: Mapping[str, Any], runs_dir: str | Path
+) -> list[Any]:
+    """Updates of `_controls_of_all`, where the values are for one tab."""
+    return [
+        update
+        for name, tab in parts.items()
+        for update in _updates(tab.settings, values if name == chosen else {}, runs_dir)
+    ]
 
 
 def _updates(

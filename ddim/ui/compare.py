@@ -201,8 +201,10 @@ def _wire_selection(page: Page, recalled: recall.Settings) -> None:
     def select_file(recipes: dict[str, dict[str, Any]], selected: gr.SelectData):
         return list(recipes.values())[selected.index]
 
-    selected = pictures.table.select(select, page.recipes, [slider.left, slider.right, column.recipe], **again.PRIVATE)
-    opened = pictures.gallery.select(select_file, page.recipes, column.recipe, **again.PRIVATE)
+    selected = pictures.table.select(
+        select, page.recipes, [slider.left, slider.right, column.recipe], **controls.PRIVATE
+    )
+    opened = pictures.gallery.select(select_file, page.recipes, column.recipe, **controls.PRIVATE)
     for event in (selected, opened):
         again.describe_after(event.success, "compare", recalled, column)
     compare_slider.wire(pictures.slider, pictures.table)

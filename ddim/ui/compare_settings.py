@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
-from ddim import checkpoints
 from ddim.compare import MAX_SEEDS
 from ddim.number_lists import parse_seeds, parse_step_counts, written
 from ddim.sampling import SampleConfig
-from ddim.ui import again, controls, recall
+from ddim.ui import controls, recall
 
 if TYPE_CHECKING:
     from ddim.model import DiffusionModel
@@ -50,14 +49,10 @@ def lay_out(runs_dir: str | Path) -> Settings:
             presets = [gr.Button(counts, size="sm", min_width=60) for counts in STEP_COUNTS]
         solvers = gr.CheckboxGroup(controls.SOLVERS, value=["ddim"], label="Solvers", elem_classes="solvers")
         weights = controls.weights_selector(runs_dir)
-        choices = _choices_against(runs_dir)
+        choices = controls.choices_against(runs_dir)
         against = gr.Dropdown(choices, value=controls.NO_WEIGHTS[1], label="Against", filterable=False)
         sampling = controls.sampling_controls(weights, without=LISTED)
     return Settings(seeds, num_steps, presets, solvers, weights, against, sampling)
-
-
-def _choices_against(runs_dir: str | Path) -> list[str | tuple[str, str]]:
-    return [controls.NO_WEIGHTS, *checkpoints.available(runs_dir)]
 
 
 def recalled(settings: Settings, runs_dir: str | Path) -> dict[str, recall.Setting]:
@@ -82,14 +77,16 @@ def recalled(settings: Settings, runs_dir: str | Path) -> dict[str, recall.Setti
 
 def wire(settings: Settings, runs_dir: str | Path) -> None:
     for preset in settings.presets:
-        preset.click(None, None, settings.num_steps, js=f"() => '{preset.value}'", **again.PRIVATE)
+        preset.click(None, None, settings.num_steps, js=f"() => '{preset.value}'", **controls.PRIVATE)
 
     def eta_of(solvers: list[str]):
         return gr.Slider(interactive=True) if solvers == ["ddim"] else gr.Slider(value=0, interactive=False)
 
-    settings.solvers.change(eta_of, settings.solvers, settings.sampling.eta, **again.PRIVATE)
+    settings.solvers.change(eta_of, settings.solvers, settings.sampling.eta, **controls.PRIVATE)
     # Whoever has trained new weights and chosen them wants to see them against others, and others against them.
-    settings.weights.change(lambda: gr.Dropdown(_choices_against(runs_dir)), None, settings.against, **again.PRIVATE)
+    settings.weights.change(
+        lambda: gr.Dropdown(controls.choices_against(runs_dir)), None, settings.against, **controls.PRIVATE
+    )
 
 
 def read(
@@ -106,17 +103,18 @@ def read(
 
 def read_seeds(value: Any) -> tuple[int, ...]:
     """Up to 16 seeds, each once, as a list or as text such as 0-5. Raises ValueError for anything else."""
-    return tuple(dict.fromkeys(parse_seeds(_entries(value), 1, MAX_SEEDS)))
+    return tuple(dict.fromkeys(parse_seeds(value, 1, MAX_SEEDS)))
 
 
 def read_step_counts(value: Any) -> tuple[int, ...]:
     """Numbers of steps as far as tabs offer them, as a list or as text such as 1,2,5. Raises ValueError for others."""
-    return tuple(controls.read_number("num_steps", count) for count in parse_step_counts(_entries(value)))
+    return tuple(controls.read_number("num_steps", count) for count in parse_step_counts(value))
 
 
 def read_solvers(value: Any) -> list[str]:
     """Names of solvers, each once, as a list or with commas between them. Raises ValueError for anything else."""
-    names = [str(name).strip() for name in _entries(value)] if value else []
+    entries = value if isinstance(value, list | tuple) else str(value).split(",")
+    names = [str(entry).strip() for entry in entries] if value else []
     if not names:
         raise ValueError("A comparison needs a solver: choose one or several.")
     return list(dict.fromkeys(SampleConfig(solver=name).solver for name in names))
@@ -125,7 +123,3 @@ def read_solvers(value: Any) -> list[str]:
 def read_against(value: Any, runs_dir: str | Path) -> str:
     """The name of second weights or, for none, an empty text. Raises ValueError for a name that is none of ours."""
     return controls.read_weights(value, runs_dir) if value else controls.NO_WEIGHTS[1]
-
-
-def _entries(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else str(value).split(",")

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ddim.ui.again import PRIVATE
 from ddim.ui.compare_table import Row
+from ddim.ui.controls import PRIVATE
 
 # In the browser, so that both pictures are followed while they form, whichever the visitor has chosen since.
 FOLLOW = """(table, left, right) => {

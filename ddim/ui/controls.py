@@ -35,6 +35,8 @@ SOLVERS = [
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
 NO_WEIGHTS = ("no other weights", "")
 VISITORS_AT_ONCE = 8
+# What the page alone asks for, and nobody waits for.
+PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
 
 
@@ -84,6 +86,11 @@ def weights_selector(runs_dir: str | Path) -> gr.Dropdown:
     return gr.Dropdown(names, value=names[0] if names else None, label="Weights")
 
 
+def choices_against(runs_dir: str | Path) -> list[str | tuple[str, str]]:
+    """What weights can be compared against: other ones, or none."""
+    return [NO_WEIGHTS, *checkpoints.available(runs_dir)]
+
+
 def sampling_controls(weights: gr.Dropdown, without: Collection[str] = ()) -> SamplingControls:
     """Lay out and wire how to sample, but for the fields `without`: steps, solver and eta in sight, the rest not."""
 
@@ -106,7 +113,7 @@ def sampling_controls(weights: gr.Dropdown, without: Collection[str] = ()) -> Sa
         )
 
     if solver and eta:
-        solver.change(_eta_of_solver, solver, eta, queue=False, show_progress="hidden", api_visibility="private")
+        solver.change(_eta_of_solver, solver, eta, **PRIVATE)
     # `input`, not `change`: an address that names weights brings signal rates of its own.
     weights.input(
         trained_rates, weights, [min_signal_rate, max_signal_rate], show_progress="hidden", api_visibility="private"
@@ -122,7 +129,7 @@ def tell_precision(event: Any, weights: gr.Dropdown, precision: gr.Textbox, runs
     def read_precision(weights: str):
         return load_model(weights, runs_dir).engine.precision
 
-    event(read_precision, weights, precision, queue=False, show_progress="hidden", api_visibility="private")
+    event(read_precision, weights, precision, **PRIVATE)
 
 
 def _choice(choices: list[tuple[str, str]], value: str, label: str) -> gr.Dropdown:

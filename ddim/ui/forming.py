@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 from ddim.animation import ExportConfig, file_name, save_animation
 from ddim.images import grid, to_pil, to_uint8
 from ddim.sampling import Step
-from ddim.ui import again, controls, sheets
+from ddim.ui import controls, sheets
 
 SECONDS_BETWEEN_SHEETS = 0.1
 SHEET_SIDE = 768
@@ -67,7 +67,7 @@ def wire(
     """
     button, stop, status = run
     start = f"() => [{HIDE}, {SHOW}, '{WAITING}']"
-    pressed = (after.then if after else button.click)(None, None, [button, stop, status], js=start, **again.PRIVATE)
+    pressed = (after.then if after else button.click)(None, None, [button, stop, status], js=start, **controls.PRIVATE)
     made = pressed.then(
         make,
         inputs,
@@ -78,10 +78,10 @@ def wire(
         concurrency_limit=controls.VISITORS_AT_ONCE,
         **options,
     )
-    stop.click(None, cancels=made, **again.PRIVATE)
-    made.success(None, None, [button, stop], js=f"() => [{SHOW}, {HIDE}]", **again.PRIVATE)
+    stop.click(None, cancels=made, **controls.PRIVATE)
+    made.success(None, None, [button, stop], js=f"() => [{SHOW}, {HIDE}]", **controls.PRIVATE)
     # To the browser what was stopped has failed, and `then` does not follow a failure.
-    made.failure(None, None, [button, stop, status], js=f"() => [{SHOW}, {HIDE}, 'Stopped.']", **again.PRIVATE)
+    made.failure(None, None, [button, stop, status], js=f"() => [{SHOW}, {HIDE}, 'Stopped.']", **controls.PRIVATE)
     return made
 
 
@@ -90,15 +90,12 @@ def show(steps: Iterator[Step], num_steps: int, columns: int, view: gr.Image) ->
 
     A sheet is repeated until it is time for another, since Stop takes effect at a yield and each step has one.
     """
-    next_sheet, sheet = 0.0, ""
-    try:
-        for step in steps:
-            if time.monotonic() >= next_sheet:
-                next_sheet, sheet = time.monotonic() + SECONDS_BETWEEN_SHEETS, _save_sheet(step, columns)
-            yield Shown(step, sheet, progress(step.index + 1, num_steps))
-    except GeneratorExit:  # stopped, perhaps before Gradio took note of the last sheet, so that it could delete it
-        view.temp_files.add(sheet)
-        raise
+    next_sheet = 0.0
+    for step in steps:
+        if time.monotonic() >= next_sheet:
+            next_sheet, sheet = time.monotonic() + SECONDS_BETWEEN_SHEETS, _save_sheet(step, columns)
+            view.temp_files.add(sheet)  # of what it is not sent, being stopped, Gradio takes no note itself
+        yield Shown(step, sheet, progress(step.index + 1, num_steps))
 
 
 def save_picture(image: np.ndarray, recipe: dict[str, Any], command: str, seeds: Sequence[int]) -> str:

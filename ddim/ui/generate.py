@@ -102,7 +102,7 @@ def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
             model = controls.load_model(weights, runs_dir)
             yield from _show_forming(model, seeds, config, pictures.noisy_images.temp_files)
 
-    drawn = run.button.click(None, [settings.seed, settings.new_seed], settings.seed, js=DRAW_SEED, **again.PRIVATE)
+    drawn = run.button.click(None, [settings.seed, settings.new_seed], settings.seed, js=DRAW_SEED, **controls.PRIVATE)
     generated = forming.wire(
         run,
         generate,
@@ -112,7 +112,7 @@ def _wire_generation(page: Page, runs_dir: str | Path) -> gr.events.Dependency:
         after=drawn,
         api_name="generate",
     )
-    settings.dice.click(None, None, settings.seed, js=THROW_DICE, **again.PRIVATE)
+    settings.dice.click(None, None, settings.seed, js=THROW_DICE, **controls.PRIVATE)
     controls.tell_precision(generated.success, settings.weights, sampling.precision, runs_dir)
     return generated
 
@@ -122,29 +122,19 @@ def _show_forming(
 ) -> Iterator[tuple]:
     """Yield values for gallery, recipe, noisy pictures, predicted pictures, status, live view, finished view, recipe.
 
-    `temp_files` are those that Gradio deletes in time.
+    `temp_files` are those that Gradio deletes in time; of what it is not sent, being stopped, it takes no note itself.
     """
     recipe_of_all = {**recipe_of(model, config, seed=seeds[0]), "num_images": len(seeds)}
-    started, next_sheets, both_sheets = time.monotonic(), 0.0, ()
-    try:
-        for step in sample(model, seeds, **asdict(config)):
-            if time.monotonic() >= next_sheets:
-                next_sheets = time.monotonic() + forming.SECONDS_BETWEEN_SHEETS
-                both_sheets, progress = _sheets(step), forming.progress(step.index + 1, config.num_steps)
-            # Stop takes effect at a yield, so each step has one. It may repeat what is shown, but not skip: after
-            # gr.skip() Gradio goes on with copies of the components, and never deletes the files of these.
-            yield (
-                [],
-                recipe_of_all,
-                *both_sheets,
-                progress,
-                gr.Row(visible=True),
-                gr.Column(visible=False),
-                recipe_of_all,
-            )
-    except GeneratorExit:  # stopped, perhaps before Gradio took note of the last sheets
-        temp_files.update(both_sheets)
-        raise
+    started, next_sheets = time.monotonic(), 0.0
+    forms = gr.Row(visible=True), gr.Column(visible=False)
+    for step in sample(model, seeds, **asdict(config)):
+        if time.monotonic() >= next_sheets:
+            next_sheets = time.monotonic() + forming.SECONDS_BETWEEN_SHEETS
+            both_sheets, progress = _sheets(step), forming.progress(step.index + 1, config.num_steps)
+            temp_files.update(both_sheets)
+        # Stop takes effect at a yield, so each step has one. It may repeat what is shown, but not skip: after
+        # gr.skip() Gradio goes on with copies of the components, and never deletes the files of these.
+        yield [], recipe_of_all, *both_sheets, progress, *forms, recipe_of_all
     result = f"{step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds."
     recipes = [_recipe_of_picture(recipe_of_all, index) for index in range(len(seeds))]
     images = controls.captioned(to_uint8(step.pred_images), recipes)

@@ -10,7 +10,7 @@ import gradio as gr
 from ddim.interpolate import MAX_STOPS, WalkConfig
 from ddim.number_lists import parse_seeds
 from ddim.sampling import SampleConfig
-from ddim.ui import again, controls, recall
+from ddim.ui import controls, recall
 
 MODES = [("Walk from seed to seed", "walk"), ("Plane between four seeds", "plane")]
 INTERPOLATIONS = [("Along the sphere (slerp)", "slerp"), ("Straight through it (lerp)", "lerp")]
@@ -69,7 +69,7 @@ def lay_out(runs_dir: str | Path) -> Settings:
         weights = controls.weights_selector(runs_dir)
         sampling = controls.sampling_controls(weights, without=("eta", "variance"))
     gr.Markdown(WHY_NO_ETA, elem_classes="note")
-    mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **again.PRIVATE)
+    mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **controls.PRIVATE)
     return Settings(mode, seeds, frames, loop, interpolation, easing, size, weights, sampling)
 
 
@@ -138,7 +138,7 @@ def _read_choice(name: str, value: Any) -> Any:
 
 
 def _read_seeds(value: Any, at_least: int) -> tuple[int, ...]:
-    return parse_seeds(value if isinstance(value, list | tuple) else str(value), at_least, MAX_STOPS)
+    return parse_seeds(value, at_least, MAX_STOPS)
 
 
 def _written(seeds: tuple[int, ...]) -> str:

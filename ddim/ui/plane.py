@@ -122,7 +122,7 @@ def wire_points(
     clicked = plane.sheet.select(show_clicked, plane.made, [*coordinates, *shown], **options)
     chosen = plane.show.click(show_chosen, inputs, shown, preprocess=False, **options)
     return [
-        event.success(mark, [plane.made, column.recipe], plane.mark, **again.PRIVATE) for event in (clicked, chosen)
+        event.success(mark, [plane.made, column.recipe], plane.mark, **controls.PRIVATE) for event in (clicked, chosen)
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from gradio import FileData
 from PIL import Image
 
-from ddim.animation import MAX_SHEET_SIDE
+from ddim.animation import MAX_SHEET_SIDE, ExportConfig
 from ddim.images import grid
 from ddim.ui import sheets
 
@@ -49,23 +49,19 @@ def lay_out(elem_id: str | None = None) -> gr.HTML:
 
 def film(
     frames: np.ndarray,
-    frames_per_second: float,
+    playing: ExportConfig,
     *,
-    hold_first: float = 0.5,
-    hold_last: float = 1.5,
-    repeat: bool = True,
     unit: str = "frame",
     alt_text: str,
 ) -> dict[str, Any]:
-    """The value of a player that shall play frames (F, H, W, 3) uint8.
+    """The value of a player that shall play frames (F, H, W, 3) uint8 as a file of them would be played.
 
-    The first and the last frame stay for these seconds, or as long as the others if that is more. `unit` is what a
-    frame is called. Raises ValueError as `check_size` does.
+    `unit` is what a frame is called. Raises ValueError as `check_size` does.
     """
     check_size(*frames.shape[:3])
     told = {"num_frames": len(frames), "unit": unit, "alt_text": alt_text, "at": None}
-    playing = {"frames_per_second": frames_per_second, "hold_first": hold_first, "hold_last": hold_last}
-    return {**sheet(frames), **told, **playing, "repeat": repeat}
+    names = ("frames_per_second", "hold_first", "hold_last", "repeat")
+    return {**sheet(frames), **told, **{name: getattr(playing, name) for name in names}}
 
 
 def still(frame: np.ndarray, at: int, num_frames: int, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:

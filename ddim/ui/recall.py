@@ -13,9 +13,9 @@ from gradio.components import Component
 
 from ddim import checkpoints
 from ddim.noise import seed_range
-from ddim.number_lists import parse_seeds, parse_step_counts, written
+from ddim.number_lists import in_a_row, parse_seeds, parse_step_counts, written
 from ddim.sampling import SampleConfig
-from ddim.ui.controls import NO_WEIGHTS, NUMBERS, SamplingControls, read_number, read_weights
+from ddim.ui.controls import NUMBERS, SamplingControls, choices_against, read_number, read_weights
 
 SAMPLING = tuple(field.name for field in fields(SampleConfig))
 ALWAYS_TOLD = ("num_steps", "solver", "eta")
@@ -130,8 +130,7 @@ def read(
 def updates_of(settings: Settings, kept: Mapping[str, Any], runs_dir: str | Path) -> list[Any]:
     """An update for each control of `settings`; weights can be chosen from what there is by now."""
     updates = {name: kept.get(name, gr.skip()) for name in settings}
-    available = checkpoints.available(runs_dir)
-    for name, choices in (("weights", available), ("against", [NO_WEIGHTS, *available])):
+    for name, choices in (("weights", checkpoints.available(runs_dir)), ("against", choices_against(runs_dir))):
         if name in settings:
             updates[name] = gr.Dropdown(choices, **({"value": kept[name]} if name in kept else {}))
     return list(updates.values())
@@ -158,13 +157,12 @@ def _read_sampling(name: str, value: Any) -> Any:
 
 def _seeds_in_both_forms(values: Mapping[str, Any]) -> dict[str, Any]:
     if "seeds" in values:
-        seeds = list(parse_seeds(values["seeds"], 1, MAX_SEEDS))
+        seeds = parse_seeds(values["seeds"], 1, MAX_SEEDS)
     elif "seed" in values:
         seeds = seed_range(read_number("seed", values["seed"]), read_number("num_images", values.get("num_images", 1)))
     else:
         return {}
-    in_a_row = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
-    return {"seeds": written(seeds), "seed": seeds[0], "num_images": len(seeds) if in_a_row else 1}
+    return {"seeds": written(seeds), "seed": seeds[0], "num_images": len(seeds) if in_a_row(seeds) else 1}
 
 
 def _written(value: Any) -> str:

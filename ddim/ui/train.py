@@ -24,7 +24,6 @@ INTRODUCTION = (
 OF_RUN = {"preprocess": False, "show_progress": "hidden"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
 REFUSING = {"concurrency_limit": None}
-PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 class Page(NamedTuple):
@@ -113,7 +112,7 @@ def _wire_starting(page: Page, runs_dir: str | Path) -> None:
         lambda preset: [train_options.shown(value) for value in train_options.preset_values(preset).values()],
         page.preset,
         [page.options[name] for name in train_options.preset_values("quick")],
-        **PRIVATE,
+        **controls.PRIVATE,
     )
     page.pictures.upload(use_pictures, page.pictures, page.options["dataset"], api_visibility="private")
 
@@ -136,9 +135,9 @@ def _wire_running(page: Page, runs_dir: str | Path) -> None:
 
     page.stop.click(stop_training, page.view.run, None, api_name="stop_training", **OF_RUN, **REFUSING)
     page.resume.click(resume, page.view.run, None, **OF_RUN, api_visibility="private")
-    page.delete.click(lambda: gr.Button(visible=True), None, page.confirm, **PRIVATE)
+    page.delete.click(lambda: gr.Button(visible=True), None, page.confirm, **controls.PRIVATE)
     page.confirm.click(delete, page.view.run, [page.view.run, page.confirm], **OF_RUN, api_visibility="private")
-    page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **PRIVATE)
+    page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **controls.PRIVATE)
 
 
 def _wire_weights(page: Page, runs_dir: str | Path, settings_of_tabs: Sequence[recall.Settings]) -> None:

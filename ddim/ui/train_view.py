@@ -13,7 +13,6 @@ from ddim import runs
 from ddim.ui import controls, train_plots
 
 SECONDS_BETWEEN_LOOKS = 2
-PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NO_RUN = "No run yet: start one, and it appears here."
 
 
@@ -99,10 +98,15 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
 
     inputs = [view.run, view.other_run, view.epoch, view.seen]
     for event in (view.timer.tick, view.run.change, view.other_run.change, demo.load):
-        event(look, inputs, outputs, **PRIVATE)
+        event(look, inputs, outputs, **controls.PRIVATE)
     for event in (view.timer.tick, demo.load):
-        event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
-    view.epoch.release(show_epoch, [view.run, view.epoch], view.samples, **PRIVATE)
+        event(
+            find_runs,
+            [view.run, view.other_run, view.known],
+            [view.run, view.other_run, view.known],
+            **controls.PRIVATE,
+        )
+    view.epoch.release(show_epoch, [view.run, view.epoch], view.samples, **controls.PRIVATE)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 
 

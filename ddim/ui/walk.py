@@ -81,7 +81,7 @@ def wire(
     )
     export.wire(panel, walk.made, forming.save)
     holds = [panel.hold_first, panel.hold_last]
-    settings.loop.change(_holds_of, settings.loop, holds, **again.PRIVATE)
+    settings.loop.change(_holds_of, settings.loop, holds, **controls.PRIVATE)
     return walked
 
 
@@ -95,14 +95,8 @@ def _show_forming(
     for shown in forming.show(steps, config.num_steps, columns, view):
         yield shown.sheet, recipe, None, shown.progress, None
     frames = to_uint8(shown.step.pred_images)
-    playing = playback(walk)
-    film = player.film(
-        frames,
-        playing.frames_per_second,
-        hold_first=playing.hold_first,
-        hold_last=playing.hold_last,
-        alt_text=f"A walk through the pictures of the seeds {', '.join(map(str, stops))}",
-    )
+    alt_text = f"A walk through the pictures of the seeds {', '.join(map(str, stops))}"
+    film = player.film(frames, playback(walk), alt_text=alt_text)
     made = forming.Made(frames, recipe, recipes_of_frames(model, config, stops, walk))
     seconds = time.monotonic() - started
     result = f"{len(frames)} frames with {shown.step.nfe} network evaluations each in {seconds:.1f} seconds."
