@@ -36,8 +36,9 @@ def in_a_row(numbers: Sequence[int]) -> bool:
 
 
 def _parse(entries: str | Sequence[str | int], name: str, lowest: int, highest: int, at_most: int) -> list[int]:
-    # What is neither text nor list comes from elsewhere, to be refused as the text it looks like.
-    texts = [str(entry) for entry in entries] if isinstance(entries, list | tuple) else str(entries).split(",")
+    if not isinstance(entries, Sequence):  # it comes from elsewhere, to be refused as the text it looks like
+        entries = str(entries)
+    texts = entries.split(",") if isinstance(entries, str) else [str(entry) for entry in entries]
     numbers = []
     for text in (text.strip() for text in texts if text.strip()):
         match = re.fullmatch(r"([0-9]{1,10})(?:\s*-\s*([0-9]{1,10}))?", text)
