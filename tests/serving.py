@@ -30,7 +30,8 @@ def serve(model, folder) -> Iterator[tuple[str, str, object]]:
 class SlowEngine:
     """Counts what is asked of any engine, and takes its time, so that a test can act between two steps."""
 
-    def __init__(self, patch: pytest.MonkeyPatch):
+    def __init__(self, patch: pytest.MonkeyPatch, seconds: float = 0.05):
+        self.seconds = seconds
         self.calls_by_batch: dict[int, int] = {}
         self._changed = threading.Condition()
         run = Engine.__call__
@@ -40,7 +41,7 @@ class SlowEngine:
                 num_images = len(noisy_images)
                 self.calls_by_batch[num_images] = self.calls_by_batch.get(num_images, 0) + 1
                 self._changed.notify_all()
-            time.sleep(0.05)
+            time.sleep(seconds)
             return run(engine, noisy_images, noise_variances)
 
         patch.setattr(Engine, "__call__", count_and_run)
@@ -56,7 +57,7 @@ class SlowEngine:
     def has_stopped(self, num_images: int) -> bool:
         """Whether no further call comes in the time of ten."""
         before = self.calls(num_images)
-        time.sleep(0.6)
+        time.sleep(12 * self.seconds)
         return self.calls(num_images) == before
 
     def wait_for_stop(self, num_images: int) -> None:

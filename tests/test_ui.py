@@ -135,7 +135,7 @@ def test_visitors_at_the_same_time_get_their_own_pictures(served, client, weight
 
 
 def test_cancelling_stops_within_one_step_and_nobody_else(served, client, weights, monkeypatch):
-    engine = SlowEngine(monkeypatch)
+    engine = SlowEngine(monkeypatch, seconds=0.15)  # on a busy machine a request to cancel may be seconds on its way
     other = Client(served[0], verbose=False, analytics_enabled=False, download_files=False)
     long = {**REQUEST, "num_steps": 60, "weights": weights, "api_name": "/generate"}
     job = client.submit(**{**long, "num_images": 5})
