@@ -81,14 +81,14 @@ class Training:
     def run_epochs(self, stop_requested: StopRequested) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
         while self.progress.epochs_done < self.config.epochs:
-            self._learn(stop_requested)
+            self.learn(stop_requested)
             if stop_requested():
                 self._save_checkpoint()
                 return
             self._close_epoch()
             self._save_checkpoint()
 
-    def _learn(self, stop_requested: StopRequested) -> None:
+    def learn(self, stop_requested: StopRequested) -> None:
         """The rest of the epoch under way, unless a stop is requested."""
         end = (self.progress.epochs_done + 1) * self.steps_per_epoch
         if self.progress.step == end:  # stopped between the last batch and the measuring
