@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 
 MAX_IMAGES = 12
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "deterministic": {"num_steps": 40, "solver": "ddim", "eta": 0.0},
-    "stochastic": {"num_steps": 80, "solver": "ddim", "eta": 1.0},
-}
-"""The tutorial's two animations, by the fields of SampleConfig."""
+PRESETS = {"deterministic": SampleConfig(num_steps=40), "stochastic": SampleConfig(num_steps=80, eta=1.0)}
+"""The tutorial's two animations."""
 
 
 def animate(model: "DiffusionModel", seeds: Sequence[int], **settings: Any) -> Iterator[Step]:

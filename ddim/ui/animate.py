@@ -31,7 +31,6 @@ PLAYER_ID = "animation"
 class Settings(NamedTuple):
     """What to animate."""
 
-    presets: dict[str, gr.Button]
     seeds: gr.Textbox
     weights: gr.Dropdown
     sampling: controls.SamplingControls
@@ -66,7 +65,6 @@ def build(runs_dir: str | Path) -> again.Tab:
             column = again.lay_out("animate", recalled)
             panel = export.lay_out(ExportConfig())
     animated = _wire_run(run, settings, pictures, column, runs_dir)
-    _wire_presets(settings)
     again.follow_gallery(pictures.gallery, pictures.recipe_of_all, _recipe_of_picture, "animate", recalled, column)
     export.wire(panel, pictures.made, forming.save)
     return again.Tab(recalled, column, (again.describe_run(animated, "animate", recalled, column),))
@@ -142,12 +140,6 @@ def _show_forming(
     yield film, recipe, images, steps, result, recipe, made
 
 
-def _wire_presets(settings: Settings) -> None:
-    for name, button in settings.presets.items():
-        values = [PRESETS[name][field] for field in ("num_steps", "solver", "eta")]
-        button.click(None, None, [*settings.sampling[:3]], js=f"() => {values!r}", **controls.PRIVATE)
-
-
 def _recipe_of_picture(recipe: dict[str, Any], index: int) -> dict[str, Any]:
     """That of one picture, from that of the film."""
     told = {name: value for name, value in recipe.items() if name not in ("command", "seeds")}
@@ -155,16 +147,12 @@ def _recipe_of_picture(recipe: dict[str, Any], index: int) -> dict[str, Any]:
 
 
 def _lay_out_settings(runs_dir: str | Path) -> Settings:
-    with gr.Row():
-        presets = {
-            name: gr.Button(f"{name.capitalize()}, {preset['num_steps']} steps", size="sm", min_width=80)
-            for name, preset in PRESETS.items()
-        }
+    presets = {f"{name.capitalize()}, {preset.num_steps} steps": preset for name, preset in PRESETS.items()}
     with gr.Group():
         seeds = gr.Textbox("0-5", label="Seeds", info=f"1 to {MAX_IMAGES} of them, such as 7 or 3,8,21 or 0-5.")
         weights = controls.weights_selector(runs_dir)
-        sampling = controls.sampling_controls(weights)
-    return Settings(presets, seeds, weights, sampling)
+        sampling = controls.sampling_controls(weights, presets)
+    return Settings(seeds, weights, sampling)
 
 
 def _lay_out_pictures() -> Pictures:

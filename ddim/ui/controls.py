@@ -3,11 +3,12 @@
 import html
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
@@ -38,6 +39,11 @@ VISITORS_AT_ONCE = 8
 # What the page alone asks for, and nobody waits for.
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
+# The fewest evaluations whose pictures are as good as any: the table in weights/README.md. And the tutorial's choice.
+PRESETS = {
+    "UniPC-2, 8 steps": SampleConfig(num_steps=8, solver="unipc", node_placement="inclusive"),
+    "DDIM, 20 steps": SampleConfig(),
+}
 
 
 class Number(NamedTuple):
@@ -91,13 +97,20 @@ def choices_against(runs_dir: str | Path) -> list[str | tuple[str, str]]:
     return [NO_WEIGHTS, *checkpoints.available(runs_dir)]
 
 
-def sampling_controls(weights: gr.Dropdown, without: Collection[str] = ()) -> SamplingControls:
-    """Lay out and wire how to sample, but for the fields `without`: steps, solver and eta in sight, the rest not."""
+def sampling_controls(
+    weights: gr.Dropdown, presets: Mapping[str, SampleConfig] = MappingProxyType({}), without: Collection[str] = ()
+) -> SamplingControls:
+    """Lay out and wire how to sample, but for the fields `without`: steps, solver and eta in sight, the rest not.
+
+    `presets` become buttons, but for their signal rates, and the page begins with the first of them.
+    """
 
     def unless_without(name: str, lay_out: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return None if name in without else lay_out(*arguments, **options)
 
-    default = SampleConfig()
+    default = next(iter(presets.values()), SampleConfig())
+    with gr.Row(visible=bool(presets), elem_classes="chips"):
+        buttons = {name: gr.Button(name, size="sm", min_width=80) for name in presets}
     num_steps = unless_without("num_steps", slider, "num_steps", default.num_steps)
     solver = unless_without("solver", _choice, SOLVERS, default.solver, "Solver")
     info = "0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise."
@@ -112,6 +125,10 @@ def sampling_controls(weights: gr.Dropdown, without: Collection[str] = ()) -> Sa
             "chosen when the weights are loaded", label="Precision of the network", interactive=False
         )
 
+    for name, button in buttons.items():
+        chosen = {"num_steps": num_steps, "solver": solver, "eta": eta, "node_placement": node_placement}
+        values = [getattr(presets[name], field) for field, control in chosen.items() if control]
+        button.click(None, None, [control for control in chosen.values() if control], js=f"() => {values!r}", **PRIVATE)
     if solver and eta:
         solver.change(_eta_of_solver, solver, eta, **PRIVATE)
     # `input`, not `change`: an address that names weights brings signal rates of its own.

@@ -155,7 +155,7 @@ def _lay_out_settings(runs_dir: str | Path) -> Settings:
         new_seed = gr.Checkbox(label="New seed every time")
         num_images = controls.slider("num_images", 16)
         weights = controls.weights_selector(runs_dir)
-        sampling = controls.sampling_controls(weights)
+        sampling = controls.sampling_controls(weights, controls.PRESETS)
     return Settings(seed, dice, new_seed, num_images, weights, sampling)
 
 

@@ -67,7 +67,7 @@ def lay_out(runs_dir: str | Path) -> Settings:
         with gr.Column(elem_classes="plane-only", variant="compact"):
             size = controls.slider("size", 8)
         weights = controls.weights_selector(runs_dir)
-        sampling = controls.sampling_controls(weights, without=("eta", "variance"))
+        sampling = controls.sampling_controls(weights, controls.PRESETS, without=("eta", "variance"))
     gr.Markdown(WHY_NO_ETA, elem_classes="note")
     mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **controls.PRIVATE)
     return Settings(mode, seeds, frames, loop, interpolation, easing, size, weights, sampling)

@@ -18,7 +18,7 @@ from ddim.sampling import SampleConfig
 from ddim.ui.controls import NUMBERS, SamplingControls, choices_against, read_number, read_weights
 
 SAMPLING = tuple(field.name for field in fields(SampleConfig))
-ALWAYS_TOLD = ("num_steps", "solver", "eta")
+ALWAYS_TOLD = ("num_steps", "solver", "eta", "node_placement")
 MAX_SEEDS = 64
 
 

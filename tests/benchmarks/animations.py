@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,8 +38,8 @@ def timed(times: dict[str, float], name: str) -> Iterator[None]:
 
 def show_films(model: DiffusionModel, folder: Path) -> None:
     """PSNR of GIFs as they are watched, and sizes and seconds of all formats, four times enlarged."""
-    for name, settings in PRESETS.items():
-        steps = list(animate(model, range(max(NUM_IMAGES)), **settings))
+    for name, config in PRESETS.items():
+        steps = list(animate(model, range(max(NUM_IMAGES)), **asdict(config)))
         rows = [to_uint8(np.stack([getattr(step, part) for step in steps])) for part in ("noisy_images", "pred_images")]
         for num_images in NUM_IMAGES:
             pairs = zip(*(row[:, :num_images] for row in rows), strict=True)
