@@ -1,22 +1,25 @@
 """One kind of chart: lines over a logarithmic axis of network evaluations, as a picture."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (960, 600)
-MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 80, 220, 60, 70
+MARGIN_LEFT, MARGIN_RIGHT, MARGIN_TOP, MARGIN_BOTTOM = 80, 220, 60, 110
 INK, FAINT, PAPER = "#333333", "#dddddd", "#ffffff"
-# Okabe and Ito's colours, which colour-blind readers tell apart.
+# Okabe and Ito's colours, which colour-blind readers tell apart; further lines have them again, and are dashed.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+DASH, GAP = 9, 6
+NOTE_WIDTH = 140  # characters
 
 
 def line_chart(
-    lines: Mapping[str, Sequence[tuple[float, float, float]]], title: str, x_label: str, y_label: str
+    lines: Mapping[str, Sequence[tuple[float, float, float]]], title: str, x_label: str, y_label: str, note: str = ""
 ) -> np.ndarray:
-    """Lines by name, each of points (x above 0, y, spread of y), as a picture (H, W, 3) uint8."""
+    """Lines by name, each of points (x above 0, y, spread of y), over a small `note`, as a picture (H, W, 3) uint8."""
     points = [point for line in lines.values() for point in line]
     lowest, highest = math.log(min(x for x, _, _ in points)), math.log(max(x for x, _, _ in points))
     bottom, top = min(0.0, *(y for _, y, _ in points)), max(y + spread for _, y, spread in points)
@@ -33,32 +36,51 @@ def line_chart(
 
     picture = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(picture)
-    font, small = ImageFont.load_default(18), ImageFont.load_default(15)
+    font, small, tiny = (ImageFont.load_default(size) for size in (18, 15, 12))
 
     # Axes.
     draw.text((MARGIN_LEFT, 20), title, INK, font)
-    draw.text(((MARGIN_LEFT + SIZE[0] - MARGIN_RIGHT) / 2, SIZE[1] - 24), x_label, INK, small, anchor="mm")
+    draw.text(
+        ((MARGIN_LEFT + SIZE[0] - MARGIN_RIGHT) / 2, SIZE[1] - MARGIN_BOTTOM + 42), x_label, INK, small, anchor="mm"
+    )
+    draw.multiline_text((MARGIN_LEFT, SIZE[1] - 50), textwrap.fill(note, NOTE_WIDTH), INK, tiny)
     draw.text((12, MARGIN_TOP - 8), y_label, INK, small, anchor="ls")
     for y in np.arange(math.ceil(bottom / step), math.floor(top / step) + 1) * step:
         draw.line([place(math.exp(lowest), y), place(math.exp(highest), y)], FAINT)
         draw.text((MARGIN_LEFT - 10, place(1, y)[1]), f"{y:g}", INK, small, anchor="rm")
+    free_from = 0.0
     for x in sorted({x for x, _, _ in points}):
         left, below = place(x, bottom)
         draw.line([(left, below), (left, below + 5)], INK)
-        draw.text((left, below + 18), f"{x:g}", INK, small, anchor="mm")
+        if left >= free_from:
+            draw.text((left, below + 18), f"{x:g}", INK, small, anchor="mm")
+            free_from = left + 24
 
     # Lines, their spreads, and what they are called.
     for index, (name, line) in enumerate(lines.items()):
-        colour = COLOURS[index % len(COLOURS)]
-        draw.line([place(x, y) for x, y, _ in line], colour, width=3, joint="curve")
+        colour, is_dashed = COLOURS[index % len(COLOURS)], index >= len(COLOURS)
+        _draw_line(draw, [place(x, y) for x, y, _ in line], colour, is_dashed)
         for x, y, spread in line:
             left, middle = place(x, y)
             draw.line([place(x, y - spread), place(x, y + spread)], colour)
             draw.ellipse((left - 4, middle - 4, left + 4, middle + 4), colour)
         key = MARGIN_TOP + 26 * index
-        draw.line([(SIZE[0] - MARGIN_RIGHT + 20, key), (SIZE[0] - MARGIN_RIGHT + 44, key)], colour, width=3)
+        ends = [(SIZE[0] - MARGIN_RIGHT + 20, key), (SIZE[0] - MARGIN_RIGHT + 44, key)]
+        _draw_line(draw, ends, colour, is_dashed)
         draw.text((SIZE[0] - MARGIN_RIGHT + 52, key), name, INK, small, anchor="lm")
     return np.asarray(picture)
+
+
+def _draw_line(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: str, is_dashed: bool) -> None:
+    if not is_dashed:
+        draw.line(points, colour, width=3, joint="curve")
+        return
+    for start, end in zip(points, points[1:], strict=False):
+        length = math.dist(start, end)
+        for left in np.arange(0, length, DASH + GAP):
+            parts = np.array([[left], [min(left + DASH, length)]]) / length
+            ends = np.array(start) + parts * np.subtract(end, start)
+            draw.line([tuple(end) for end in ends], colour, width=3)
 
 
 def _round_step(extent: float) -> float:

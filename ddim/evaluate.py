@@ -209,13 +209,16 @@ def to_json(results: dict[str, Any]) -> str:
 def chart(results: dict[str, Any]) -> np.ndarray:
     """KID by subsets over network evaluations, a line for each solver and set of weights, (H, W, 3) uint8."""
     lines: dict[str, list[tuple[float, float, float]]] = {}
-    for measurement in sorted(results["measurements"], key=lambda one: one["nfe"]):
+    is_of_one = len({measurement["sha256"] for measurement in results["measurements"]}) == 1
+    for measurement in results["measurements"]:
         kids = 1000 * np.array(measurement["kid_subsets"])
-        name = f"{measurement['weights']}, {_solver_of(measurement['config'])}"
+        solver = _solver_of(measurement["config"])
+        name = solver if is_of_one else f"{measurement['weights']}, {solver}"
         lines.setdefault(name, []).append((measurement["nfe"], float(kids.mean()), float(kids.std())))
+    lines = {name: sorted(line) for name, line in lines.items()}
     evaluations = [measurement["nfe"] for measurement in results["measurements"]]
     lines["floor"] = [(nfe, 1000 * results["floor"], 0.0) for nfe in (min(evaluations), max(evaluations))]
-    return line_chart(lines, "KID x 1000 by subsets", "network evaluations", "KID x 1000")
+    return line_chart(lines, "KID x 1000 by subsets", "network evaluations", "KID x 1000", results["protocol"])
 
 
 def _solver_of(config: dict[str, Any]) -> str:

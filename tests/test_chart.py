@@ -16,6 +16,19 @@ def test_every_line_is_drawn_in_a_colour_of_its_own():
         assert has_colour(picture, colour).sum() > 100
 
 
+def test_lines_of_one_colour_are_told_apart_by_dashes():
+    lines = {f"line {index}": [(5, float(index), 0), (50, float(index), 0)] for index in range(len(COLOURS) + 1)}
+    blue = has_colour(line_chart(lines, "", "", ""), COLOURS[0])[:, :740]
+    dashed, solid = (int(blue[rows].sum()) for rows in (slice(0, 200), slice(300, None)))
+    assert 0.4 * solid < dashed < 0.8 * solid
+
+
+def test_the_note_stands_below():
+    plain, noted = (line_chart({"line": [(5, 1.0, 0), (50, 1.0, 0)]}, "", "", "", note) for note in ("", "of 64 x 64"))
+    changed = np.nonzero((plain != noted).any(axis=(1, 2)))[0]
+    assert len(changed) and changed.min() > 500
+
+
 def test_more_is_higher_and_later_is_further_right():
     picture = line_chart({"rising": [(1, 0.0, 0), (100, 10.0, 0)]}, "", "", "")[:, :740]
     rows, columns = np.nonzero(has_colour(picture, COLOURS[0]))
