@@ -24,8 +24,8 @@ from ddim.train import TrainConfig
 from ddim.training import Training, network_precision
 from ddim.unet import build_unet
 
-ROUNDS = 5
-STEPS = 4
+ROUNDS = 3
+STEPS = 12
 BATCH_SIZE = 64
 EMA_MOMENTUM = 0.999
 
