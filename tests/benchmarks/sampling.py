@@ -5,9 +5,6 @@ DDIM steps. Both take turns in one process, and medians are compared.
 """
 
 import os
-import statistics
-import time
-from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -19,6 +16,7 @@ from ddim.engine import has_native_bfloat16
 from ddim.model import DiffusionModel
 from ddim.noise import noise_from_seeds
 from ddim.sampling import SampleConfig
+from tests.benchmarks.turns import median_seconds
 
 ROUNDS = 5
 NUM_STEPS = 20
@@ -37,12 +35,6 @@ def eager_loop(model: DiffusionModel, num_images: int) -> np.ndarray:
     return ops.convert_to_numpy(pred_images)
 
 
-def seconds(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     precisions = ["float32"] + ["bfloat16"] * has_native_bfloat16()
     models = {precision: ddim.load("flowers64", precision) for precision in precisions}
@@ -50,13 +42,7 @@ def main() -> None:
         jobs = {"eager": lambda: eager_loop(models["float32"], num_images)}  # noqa: B023
         for precision, model in models.items():
             jobs[precision] = lambda model=model: ddim.generate(model, range(num_images))  # noqa: B023
-        for job in jobs.values():
-            job()
-        times = {name: [] for name in jobs}
-        for _ in range(ROUNDS):
-            for name, job in jobs.items():
-                times[name].append(seconds(job))
-        medians = {name: statistics.median(values) for name, values in times.items()}
+        medians = median_seconds(jobs, ROUNDS)
         for name, median in medians.items():
             print(f"{num_images:2} pictures, {name:8}: {median:6.3f} s, {medians['eager'] / median:5.2f} x eager")
 

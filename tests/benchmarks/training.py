@@ -6,9 +6,7 @@ what `python -m ddim train` runs between two epochs. Both take turns on pictures
 """
 
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from ddim.run_report import Report
 from ddim.train import TrainConfig
 from ddim.training import Training, network_precision
 from ddim.unet import build_unet
+from tests.benchmarks.turns import median_seconds
 
 ROUNDS = 3
 STEPS = 12
@@ -61,12 +60,6 @@ def our_training(run: Path, images: np.ndarray) -> Training:
     )
 
 
-def seconds(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     images = np.random.default_rng(0).integers(0, 256, (STEPS * BATCH_SIZE, 64, 64, 3), np.uint8)
     step = plain_step()
@@ -84,14 +77,8 @@ def main() -> None:
                 step(batch)
 
         jobs = {"plain float32": plain, network_precision("auto"): ours}
-        for job in jobs.values():
-            job()
-        times = {name: [] for name in jobs}
-        for _ in range(ROUNDS):
-            for name, job in jobs.items():
-                times[name].append(seconds(job))
+        medians = median_seconds(jobs, ROUNDS)
 
-    medians = {name: statistics.median(values) for name, values in times.items()}
     for name, median in medians.items():
         speed, ratio = STEPS * BATCH_SIZE / median, medians["plain float32"] / median
         print(f"{name:15}: {speed:5.1f} pictures a second, {ratio:4.2f} x plain")
