@@ -26,7 +26,7 @@ def fold_normalization(config: UNetConfig, network: keras.Model, precision: Prec
 
     The zeros around a picture stand for means, so these cannot be folded; the division by the deviation can.
     """
-    folded = build_unet(config, precision, folded=True)
+    folded = build_unet(config, precision, "folded")
     scale = None
     for target, source in zip(_with_weights(folded), _with_weights(network), strict=True):
         weights = source.get_weights()

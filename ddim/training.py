@@ -67,7 +67,8 @@ class Training:
     def _build_learner(self) -> None:
         config, mirrored = self.config, self.config.distribute == "mirrored"
         precision = network_precision(config.precision)
-        self.network = build_unet(config.model.network, precision, synchronized=mirrored)
+        fused = "fused" if keras.backend.backend() == "tensorflow" else "plain"
+        self.network = build_unet(config.model.network, precision, "synchronized" if mirrored else fused)
         self.network.set_weights(self.model.network.get_weights())
         self.learner = learning_network(self.network, config.model.prediction_type)
         decay_steps = config.epochs * self.steps_per_epoch if config.learning_rate_decay == "cosine" else None
@@ -162,16 +163,20 @@ class Training:
 
 
 def _initial_model(config: TrainConfig, images: np.ndarray) -> DiffusionModel:
-    """A fresh model for these pictures, or the one to start from. Raises ValueError if that one is of another kind."""
+    """A fresh model for these pictures, or one that goes on from others, whose noise levels may have been other ones.
+
+    Raises ValueError if those are weights of another network, or of another prediction.
+    """
     if config.init_weights is None:
         return DiffusionModel(config.model, build_unet(config.model.network), Normalizer.of(images))
     model = checkpoints.load(config.init_weights, "float32")
-    if model.config != config.model:
+    wanted = (config.model.network, config.model.prediction_type)
+    if (model.config.network, model.config.prediction_type) != wanted:
         raise ValueError(
             f"{config.init_weights} cannot be trained further so: they are weights of {model.config}, "
             f"but the run is of {config.model}."
         )
-    return DiffusionModel(model.config, model.network, model.normalizer)  # whose weights may change
+    return DiffusionModel(config.model, model.network, model.normalizer)  # whose weights may change
 
 
 def network_precision(precision: TrainingPrecision) -> Precision:

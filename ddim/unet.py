@@ -17,6 +17,7 @@ Normalization = Literal["batch", "group", "layer", "none"]
 Activation = Literal["swish", "gelu", "mish", "relu"]
 Upsampling = Literal["bilinear", "nearest", "transposed"]
 Precision = Literal["float32", "bfloat16", "mixed_bfloat16", "mixed_float16"]
+BatchNormalization = Literal["plain", "fused", "synchronized", "folded"]
 
 NORMALIZATION_GROUPS = 8
 ATTENTION_HEAD_SIZE = 32
@@ -76,19 +77,20 @@ class UNetConfig:
 
 
 def build_unet(
-    config: UNetConfig, precision: Precision = "float32", synchronized: bool = False, folded: bool = False
+    config: UNetConfig, precision: Precision = "float32", batch_normalization: BatchNormalization = "plain"
 ) -> "keras.Model":
     """A network from noisy pictures (B, S, S, 3) and noise variances (B,), float32, to outputs (B, S, S, 3), float32.
 
-    `precision` is a Keras dtype policy: the mixed ones keep the weights in float32, for training. `synchronized` lets
-    batch normalization see the whole batch when several devices share it; `folded` leaves only its means (folding.py).
+    `precision` is a Keras dtype policy: the mixed ones keep the weights in float32, for training. Where the network has
+    batch normalization it is Keras' own, or "fused" for learning on TensorFlow (fused_normalization.py), "synchronized"
+    to see the whole batch when several devices share it, or "folded" down to its means (folding.py).
     """
     import keras
     from keras import layers
 
     from ddim.embedding import NoiseEmbedding
 
-    block = _block_builder(config, precision, synchronized, folded)
+    block = _block_builder(config, precision, batch_normalization)
     noisy_images = keras.Input((config.image_size, config.image_size, 3), dtype="float32", name="noisy_images")
     noise_variances = keras.Input((), dtype="float32", name="noise_variances")
 
@@ -119,18 +121,21 @@ def build_unet(
     return keras.Model([noisy_images, noise_variances], outputs)
 
 
-def _block_builder(config: UNetConfig, precision: Precision, synchronized: bool, folded: bool) -> Callable:
+def _block_builder(config: UNetConfig, precision: Precision, batch_normalization: BatchNormalization) -> Callable:
     from keras import layers
 
     from ddim.folding import MeanSubtraction
+    from ddim.fused_normalization import FusedBatchNormalization
 
     def normalize(features):
         # No centre and scale of their own: a convolution follows.
         match config.normalization:
-            case "batch" if folded:
+            case "batch" if batch_normalization == "folded":
                 layer = MeanSubtraction(dtype=precision)
             case "batch":
-                layer = layers.BatchNormalization(center=False, scale=False, synchronized=synchronized, dtype=precision)
+                kind = FusedBatchNormalization if batch_normalization == "fused" else layers.BatchNormalization
+                synchronized = batch_normalization == "synchronized"
+                layer = kind(center=False, scale=False, synchronized=synchronized, dtype=precision)
             case "group":
                 layer = layers.GroupNormalization(NORMALIZATION_GROUPS, center=False, scale=False, dtype=precision)
             case "layer":

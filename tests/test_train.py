@@ -451,7 +451,21 @@ def test_training_starts_from_the_weights_that_it_is_given(tmp_path, learned, da
     np.testing.assert_array_equal(training.model.normalizer, given.normalizer)
 
 
-@pytest.mark.parametrize("change", [{"widths": (4, 12)}, {"prediction_type": "velocity"}, {"min_signal_rate": 0.1}])
+def test_given_weights_may_learn_other_noise_levels_than_theirs(tmp_path, learned, dataset):
+    given = ddim.load(learned, precision="float32")
+    run = tmp_path / "run"
+    config = tiny_config(dataset, init_weights=str(learned), max_signal_rate=0.995, schedule="linear_variance")
+    training = new_training(config, run)
+    assert all(map(np.array_equal, training.network.get_weights(), given.network.get_weights()))
+    noise_variances = np.concatenate([training.examples_at(step).inputs["noise_variances"] for step in range(20)])
+    assert given.config.max_signal_rate == 0.95
+    assert 1 - 0.995**2 < noise_variances.min() < 1 - 0.95**2
+
+    training.run_epochs(stop_requested=lambda: None)
+    assert ddim.load(run / "best").sample_config().max_signal_rate == 0.995
+
+
+@pytest.mark.parametrize("change", [{"widths": (4, 12)}, {"prediction_type": "velocity"}])
 def test_weights_of_another_kind_are_refused_in_one_sentence(tmp_path, learned, dataset, change):
     with pytest.raises(ValueError, match="cannot be trained further") as error:
         train(tiny_config(dataset, init_weights=str(learned), **change), tmp_path / "run")

@@ -101,10 +101,10 @@ def test_precision_is_that_of_all_but_embedding_and_output(precision, compute_ty
 
 
 def test_batch_normalization_sees_all_devices_only_when_asked():
-    for synchronized in (False, True):
-        layers = build_unet(BASE, synchronized=synchronized).layers
+    for kind in ("plain", "fused", "synchronized"):
+        layers = build_unet(BASE, batch_normalization=kind).layers
         normalizations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-        assert {layer.synchronized for layer in normalizations} == {synchronized}
+        assert {layer.synchronized for layer in normalizations} == {kind == "synchronized"}
 
 
 def test_widths_may_come_as_a_list_as_json_has_them():
