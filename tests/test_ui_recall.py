@@ -1,6 +1,6 @@
 """Settings come back from addresses, recipes and other tabs, and what cannot be is said."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -16,6 +16,7 @@ from ddim.interpolate import WalkConfig
 from ddim.number_lists import parse_seeds
 from ddim.sampling import SampleConfig, recipe_of
 from ddim.ui import again, recall, snippets
+from ddim.ui.controls import sampling_controls
 
 SAMPLINGS = [
     {},
@@ -91,6 +92,37 @@ def test_the_address_of_a_comparison_brings_its_lists_back(model, weights, setti
     recipe = compare.recipe_of_comparison({weights: model}, (3, 4, 5), (1, 2, 20), ("ddim", "unipc"))
     kept = brought_back(recipe, settings, weights)
     assert (kept["seeds"], kept["num_steps"], kept["solvers"]) == ("3-5", "1,2,20", ["ddim", "unipc"])
+
+
+@pytest.fixture(scope="module")
+def clearer(tiny_model, weights):
+    """Weights beside the others that learned clearer pictures than those."""
+    config = replace(tiny_model.config, max_signal_rate=0.99)
+    clearer = ddim.model.DiffusionModel(config, tiny_model.network, tiny_model.normalizer)
+    checkpoints.save(clearer, Path(weights).with_name("clearer") / "best")
+    return Path(weights).with_name("clearer").as_posix()
+
+
+def test_weights_bring_the_signal_rates_of_their_training(weights, clearer, settings):
+    for name, rate in ((weights, 0.95), (clearer, 0.99)):
+        kept, _ = recall.read(settings["generate"], {"weights": name}, Path(weights).parent)
+        assert (kept["min_signal_rate"], kept["max_signal_rate"]) == (0.02, rate)
+
+
+@pytest.mark.parametrize(("rate", "told"), [(0.95, True), (0.99, False)])
+def test_an_address_tells_signal_rates_other_than_those_of_the_training(weights, clearer, settings, rate, told):
+    recipe = recipe_of_some(checkpoints.load(clearer), max_signal_rate=rate)
+    assert ("max_signal_rate" in recall.address_of("generate", settings["generate"], recipe)) == told
+    assert brought_back(recipe, settings, weights)["max_signal_rate"] == rate
+
+
+@pytest.mark.parametrize("name", ["tiny", "clearer", "none", None])
+def test_controls_begin_with_the_signal_rates_of_the_training(weights, clearer, name):
+    first = name and Path(weights).with_name(name).as_posix()
+    with gr.Blocks():
+        controls = sampling_controls(gr.Dropdown([first] if first else [], value=first))
+    rates = controls.min_signal_rate.value, controls.max_signal_rate.value
+    assert rates == (0.02, 0.99 if name == "clearer" else 0.95)
 
 
 @pytest.mark.parametrize(

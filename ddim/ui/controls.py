@@ -20,6 +20,7 @@ from ddim.between_seeds import MAX_PLANE_SIZE
 from ddim.images import to_pil
 from ddim.noise import SEED_BOUND, seed_range
 from ddim.sampling import SampleConfig
+from ddim.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE
 
 if TYPE_CHECKING:
     from ddim.model import DiffusionModel
@@ -102,7 +103,8 @@ def sampling_controls(
 ) -> SamplingControls:
     """Lay out and wire how to sample, but for the fields `without`: steps, solver and eta in sight, the rest not.
 
-    `presets` become buttons, but for their signal rates, and the page begins with the first of them.
+    `presets` become buttons, but for their signal rates, and the page begins with the first of them. Signal rates are
+    those that the weights were trained with.
     """
 
     def unless_without(name: str, lay_out: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -119,8 +121,9 @@ def sampling_controls(
         label = "Variance of fresh noise, with eta above 0"
         variance = unless_without("variance", _choice, VARIANCES, default.variance, label)
         node_placement = _choice(NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
-        min_signal_rate = slider("min_signal_rate", default.min_signal_rate)
-        max_signal_rate = slider("max_signal_rate", default.max_signal_rate)
+        rates = first_rates(weights.value)
+        min_signal_rate = slider("min_signal_rate", rates[0])
+        max_signal_rate = slider("max_signal_rate", rates[1])
         precision = gr.Textbox(
             "chosen when the weights are loaded", label="Precision of the network", interactive=False
         )
@@ -162,6 +165,14 @@ def trained_rates(weights: str) -> tuple[float, float]:
     with errors_shown():
         trained = checkpoints.read_card(checkpoints.find(weights))["model"]
     return trained["min_signal_rate"], trained["max_signal_rate"]
+
+
+def first_rates(weights: str | None) -> tuple[float, float]:
+    """`trained_rates` of the weights that the page opens with; if they are damaged, whoever uses them is told."""
+    try:
+        return trained_rates(weights or "")
+    except gr.Error:
+        return MIN_SIGNAL_RATE, MAX_SIGNAL_RATE
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from ddim import checkpoints
 from ddim.noise import seed_range
 from ddim.number_lists import in_a_row, parse_seeds, parse_step_counts, written
 from ddim.sampling import SampleConfig
-from ddim.ui.controls import NUMBERS, SamplingControls, choices_against, read_number, read_weights
+from ddim.ui.controls import NUMBERS, SamplingControls, choices_against, read_number, read_weights, trained_rates
 
 SAMPLING = tuple(field.name for field in fields(SampleConfig))
+SIGNAL_RATES = ("min_signal_rate", "max_signal_rate")
 ALWAYS_TOLD = ("num_steps", "solver", "eta", "node_placement")
 MAX_SEEDS = 64
 
@@ -112,6 +113,9 @@ def read(
             kept[name] = add(held[name], values[name]) if add else settings[name].read(values[name])
         except (ValueError, TypeError):
             ignored.append(name)
+    if "weights" in kept:
+        trained = zip(SIGNAL_RATES, trained_rates(kept["weights"]), strict=True)
+        kept |= {name: rate for name, rate in trained if name in settings and name not in values}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     try:
         SampleConfig(**sampling)
@@ -137,8 +141,12 @@ def updates_of(settings: Settings, kept: Mapping[str, Any], runs_dir: str | Path
 
 
 def address_of(tab: str, settings: Settings, recipe: Mapping[str, Any]) -> str:
-    """The query string that opens this tab with the settings of `recipe`; what is left out has its default."""
+    """The query string that opens this tab with the settings of `recipe`; what is left out has its default.
+
+    Signal rates are those of the weights' training by default.
+    """
     values, defaults = values_of(recipe), asdict(SampleConfig())
+    defaults |= zip(SIGNAL_RATES, trained_rates(values["weights"]), strict=True)
     told = {
         name: _written(values[name])
         for name in settings
