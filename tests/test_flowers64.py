@@ -64,7 +64,7 @@ def test_the_shipped_network_computes_what_numpy_computes(model, noise_variance)
 
 def test_a_picture_of_the_shipped_weights_is_what_numpy_makes(model):
     weights, noisy_images = model.network.get_weights(), noise_from_seeds([0], SHAPE).astype(np.float64)
-    angles = np.linspace(np.arccos(0.02), np.arccos(0.95), 4)
+    angles = np.linspace(np.arccos(model.config.min_signal_rate), np.arccos(model.config.max_signal_rate), 4)
     for angle, next_angle in zip(angles, angles[1:], strict=False):
         noises = numpy_unet(model.config.network, weights, noisy_images, np.array([np.sin(angle) ** 2]))
         images = (noisy_images - np.sin(angle) * noises) / np.cos(angle)

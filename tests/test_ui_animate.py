@@ -19,7 +19,10 @@ from ddim.sampling import SampleConfig, recipe_of
 from ddim.ui import animate as animate_tab
 from ddim.ui import controls, forming, recall
 
-REQUEST = {"seeds": "7,3", "num_steps": 4, "solver": "ddim", "eta": 0.5, "api_name": "/animate"}
+REQUEST = {
+    **{"seeds": "7,3", "num_steps": 4, "solver": "ddim", "eta": 0.5, "max_signal_rate": 0.95},
+    "api_name": "/animate",
+}
 CONFIG = SampleConfig(num_steps=4, eta=0.5)
 
 

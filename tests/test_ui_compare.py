@@ -20,7 +20,10 @@ from ddim.ui import compare as compare_tab
 from ddim.ui import compare_plot, compare_slider, compare_table, recall
 from ddim.unet import UNetConfig, build_unet
 
-REQUEST = {"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "api_name": "/compare_steps"}
+REQUEST = {
+    **{"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "max_signal_rate": 0.95},
+    "api_name": "/compare_steps",
+}
 
 
 @pytest.fixture
