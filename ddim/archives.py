@@ -27,7 +27,7 @@ CHUNK = 1 << 20
 def pack_run(run: Path, path: Path) -> None:
     """Write a run's best weights with their card, config and metrics. Raises ValueError without weights."""
     if not (run / RUN_FILES[0]).is_file():
-        raise ValueError(f"{run.name} has no weights yet: they are written after the first epoch.")
+        raise ValueError(f"There are no weights in {run.name}: a run writes them after its first epoch.")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in RUN_FILES:
             if name == "metrics.jsonl":  # whole lines only, though the run may be writing one

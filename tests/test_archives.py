@@ -138,7 +138,7 @@ def test_an_uploaded_run_is_shown_as_it_says_and_brings_no_status(run, tmp_path)
 
 def test_a_run_without_weights_is_not_packed(tmp_path):
     (tmp_path / "run").mkdir()
-    with pytest.raises(ValueError, match="no weights yet"):
+    with pytest.raises(ValueError, match="no weights in"):
         archives.pack_run(tmp_path / "run", tmp_path / "run.zip")
 
 
