@@ -92,7 +92,8 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str | Path) -> None:
         values = [value for _, value in found]
         if found == known and (run in values or not values):
             return [gr.skip()] * 3
-        chosen = run if run in values else next(iter(values), None)
+        # A page that has just been opened shows the newest run.
+        chosen = run if run in values and known is not None else next(iter(values), None)
         other = other_run if other_run in values else None
         return gr.Dropdown(found, value=chosen), gr.Dropdown(found, value=other), found
 
