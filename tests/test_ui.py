@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +185,8 @@ def test_the_two_models_used_last_are_kept(tiny_model, tmp_path):
 def test_the_first_screen_is_what_the_shipped_weights_make():
     pictures, recipe = generate.first_screen("no-runs")
     model = ddim.load("flowers64", precision="float32")
-    config = next(iter(controls.PRESETS.values()))
+    trained = {"min_signal_rate": model.config.min_signal_rate, "max_signal_rate": model.config.max_signal_rate}
+    config = replace(next(iter(controls.PRESETS.values())), **trained)
     assert recipe == {**recipe_of(model, config, seed=0), "num_images": 16}
     assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
     shown = np.stack([np.asarray(picture) for picture, _ in pictures])
