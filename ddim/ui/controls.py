@@ -40,7 +40,7 @@ VISITORS_AT_ONCE = 8
 # What the page alone asks for, and nobody waits for.
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
-# The tutorial's choice, and fewer evaluations that do as well by the table in weights/README.md.
+# The tutorial's choice, and fewer evaluations that do nearly as well, as measured in weights/README.md.
 PRESETS = {
     "DDIM, 20 steps": SampleConfig(),
     "UniPC-2, 8 steps": SampleConfig(num_steps=8, solver="unipc", node_placement="inclusive"),
