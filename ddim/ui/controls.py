@@ -121,7 +121,7 @@ def sampling_controls(
         label = "Variance of fresh noise, with eta above 0"
         variance = unless_without("variance", _choice, VARIANCES, default.variance, label)
         node_placement = _choice(NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
-        rates = first_rates(weights.value)
+        rates = _first_rates(weights.value)
         min_signal_rate = slider("min_signal_rate", rates[0])
         max_signal_rate = slider("max_signal_rate", rates[1])
         precision = gr.Textbox(
@@ -167,7 +167,7 @@ def trained_rates(weights: str) -> tuple[float, float]:
     return trained["min_signal_rate"], trained["max_signal_rate"]
 
 
-def first_rates(weights: str | None) -> tuple[float, float]:
+def _first_rates(weights: str | None) -> tuple[float, float]:
     """`trained_rates` of the weights that the page opens with; if they are damaged, whoever uses them is told."""
     try:
         return trained_rates(weights or "")
