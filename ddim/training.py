@@ -67,8 +67,8 @@ class Training:
     def _build_learner(self) -> None:
         config, mirrored = self.config, self.config.distribute == "mirrored"
         precision = network_precision(config.precision)
-        fused = "fused" if keras.backend.backend() == "tensorflow" else "plain"
-        self.network = build_unet(config.model.network, precision, "synchronized" if mirrored else fused)
+        on_one_device = "fused" if keras.backend.backend() == "tensorflow" else "plain"
+        self.network = build_unet(config.model.network, precision, "synchronized" if mirrored else on_one_device)
         self.network.set_weights(self.model.network.get_weights())
         self.learner = learning_network(self.network, config.model.prediction_type)
         decay_steps = config.epochs * self.steps_per_epoch if config.learning_rate_decay == "cosine" else None

@@ -109,6 +109,16 @@ def test_weights_bring_the_signal_rates_of_their_training(weights, clearer, sett
         assert (kept["min_signal_rate"], kept["max_signal_rate"]) == (0.02, rate)
 
 
+def test_an_address_of_damaged_weights_is_answered_by_a_warning(tiny_model, weights, settings):
+    damaged = Path(weights).with_name("damaged")
+    checkpoints.save(tiny_model, damaged / "best")
+    (damaged / "best.json").write_text("{")
+    values = {"weights": damaged.as_posix(), "sha": "01234567"}
+    kept, (warning,) = recall.read(settings["generate"], values, damaged.parent)
+    assert kept == {"weights": damaged.as_posix()}
+    assert "best.json is not JSON" in warning
+
+
 @pytest.mark.parametrize(("rate", "told"), [(0.95, True), (0.99, False)])
 def test_an_address_tells_signal_rates_other_than_those_of_the_training(weights, clearer, settings, rate, told):
     recipe = recipe_of_some(checkpoints.load(clearer), max_signal_rate=rate)

@@ -122,8 +122,8 @@ def sampling_controls(
         variance = unless_without("variance", _choice, VARIANCES, default.variance, label)
         node_placement = _choice(NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
         rates = _first_rates(weights.value)
-        min_signal_rate = slider("min_signal_rate", rates[0])
-        max_signal_rate = slider("max_signal_rate", rates[1])
+        min_signal_rate = slider("min_signal_rate", rates["min_signal_rate"])
+        max_signal_rate = slider("max_signal_rate", rates["max_signal_rate"])
         precision = gr.Textbox(
             "chosen when the weights are loaded", label="Precision of the network", interactive=False
         )
@@ -136,7 +136,11 @@ def sampling_controls(
         solver.change(_eta_of_solver, solver, eta, **PRIVATE)
     # `input`, not `change`: an address that names weights brings signal rates of its own.
     weights.input(
-        trained_rates, weights, [min_signal_rate, max_signal_rate], show_progress="hidden", api_visibility="private"
+        _rates_of_weights,
+        weights,
+        [min_signal_rate, max_signal_rate],
+        show_progress="hidden",
+        api_visibility="private",
     )
     return SamplingControls(
         num_steps, solver, eta, variance, node_placement, min_signal_rate, max_signal_rate, precision
@@ -160,19 +164,26 @@ def _eta_of_solver(solver: str):
     return gr.Slider(interactive=True) if solver == "ddim" else gr.Slider(value=0, interactive=False)
 
 
-def trained_rates(weights: str) -> tuple[float, float]:
-    """The lowest and the highest signal rate that these weights were trained with."""
-    with errors_shown():
-        trained = checkpoints.read_card(checkpoints.find(weights))["model"]
-    return trained["min_signal_rate"], trained["max_signal_rate"]
+def trained_rates(weights: str) -> dict[str, float]:
+    """The lowest and the highest signal rate that these weights were trained with, by the names of their settings.
+
+    Raises ValueError or OSError where there are no such weights or their card is damaged.
+    """
+    trained = checkpoints.read_card(checkpoints.find(weights))["model"]
+    return {name: trained[name] for name in ("min_signal_rate", "max_signal_rate")}
 
 
-def _first_rates(weights: str | None) -> tuple[float, float]:
+def _first_rates(weights: str | None) -> dict[str, float]:
     """`trained_rates` of the weights that the page opens with; if they are damaged, whoever uses them is told."""
     try:
         return trained_rates(weights or "")
-    except gr.Error:
-        return MIN_SIGNAL_RATE, MAX_SIGNAL_RATE
+    except (ValueError, OSError):
+        return {"min_signal_rate": MIN_SIGNAL_RATE, "max_signal_rate": MAX_SIGNAL_RATE}
+
+
+def _rates_of_weights(weights: str) -> list[float]:
+    with errors_shown():
+        return list(trained_rates(weights).values())
 
 
 @contextmanager

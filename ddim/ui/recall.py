@@ -18,7 +18,6 @@ from ddim.sampling import SampleConfig
 from ddim.ui.controls import NUMBERS, SamplingControls, choices_against, read_number, read_weights, trained_rates
 
 SAMPLING = tuple(field.name for field in fields(SampleConfig))
-SIGNAL_RATES = ("min_signal_rate", "max_signal_rate")
 ALWAYS_TOLD = ("num_steps", "solver", "eta", "node_placement")
 MAX_SEEDS = 64
 
@@ -114,8 +113,9 @@ def read(
         except (ValueError, TypeError):
             ignored.append(name)
     if "weights" in kept:
-        trained = zip(SIGNAL_RATES, trained_rates(kept["weights"]), strict=True)
-        kept |= {name: rate for name, rate in trained if name in settings and name not in values}
+        with suppress(ValueError, OSError):  # who uses damaged weights is told
+            trained = trained_rates(kept["weights"])
+            kept |= {name: rate for name, rate in trained.items() if name in settings and name not in values}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     try:
         SampleConfig(**sampling)
@@ -145,8 +145,7 @@ def address_of(tab: str, settings: Settings, recipe: Mapping[str, Any]) -> str:
 
     Signal rates are those of the weights' training by default.
     """
-    values, defaults = values_of(recipe), asdict(SampleConfig())
-    defaults |= zip(SIGNAL_RATES, trained_rates(values["weights"]), strict=True)
+    values, defaults = values_of(recipe), asdict(SampleConfig()) | trained_rates(recipe["weights"])
     told = {
         name: _written(values[name])
         for name in settings

@@ -146,9 +146,8 @@ def _wire_weights(page: Page, runs_dir: str | Path, settings_of_tabs: Sequence[r
             folder = train_view.folder(runs_dir, run)
             is_shipped = folder.parent != Path(runs_dir)
             name = controls.read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
-            min_signal_rate, max_signal_rate = controls.trained_rates(name)
+            trained = {"weights": name, **controls.trained_rates(name)}
         gr.Info(f"{name} is chosen in every tab.")
-        trained = {"weights": name, "min_signal_rate": min_signal_rate, "max_signal_rate": max_signal_rate}
         return [update for settings in settings_of_tabs for update in recall.updates_of(settings, trained, runs_dir)]
 
     def pack(run: str):
