@@ -87,10 +87,12 @@ def _generator(seed: int, index: int, purpose: int) -> np.random.Generator:
 
 
 class Batches(keras.utils.PyDataset):
-    """The batches of steps [start, stop) for `fit` and `evaluate`, drawn ahead by a thread."""
+    """The batches of steps [start, stop) for `fit` and `evaluate`, drawn ahead by threads."""
 
     def __init__(self, examples_at: Callable[[int], Examples], start: int, stop: int):
-        super().__init__(workers=1, max_queue_size=4)
+        # One worker leaves the queue to tf.data, whose autotuning can hold up the end of `fit` for seconds. Two have
+        # Keras' own queue, which loses under JAX the batch that shapes are read from.
+        super().__init__(workers=2 if keras.backend.backend() == "tensorflow" else 1, max_queue_size=4)
         self.examples_at = examples_at
         self.start = start
         self.stop = stop

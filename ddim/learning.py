@@ -84,8 +84,8 @@ def new_optimizer(
 def update_average(averages: Iterable[keras.Variable], weights: Iterable[keras.Variable], momentum: float) -> None:
     """average <- momentum * average + (1 - momentum) * weight, batch statistics included: they fit averaged weights."""
     for average, weight in zip(averages, weights, strict=True):
-        # As an array, since the average is on one device, and the weights may be on several.
-        average.assign(momentum * average + (1 - momentum) * ops.convert_to_numpy(weight))
+        # As arrays, since the average is on one device, and the weights may be on several.
+        average.assign(momentum * ops.convert_to_numpy(average) + (1 - momentum) * ops.convert_to_numpy(weight))
 
 
 def devices(distribute: Distribute, batch_size: int) -> Callable[[], AbstractContextManager]:
