@@ -1,6 +1,7 @@
 """One kind of chart: lines over a logarithmic axis of network evaluations, as a picture."""
 
 import math
+import statistics
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -14,15 +15,22 @@ INK, FAINT, PAPER = "#333333", "#dddddd", "#ffffff"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 DASH, GAP = 9, 6
 NOTE_WIDTH = 140  # characters
+MAX_OVER_MEDIAN = 5
 
 
 def line_chart(
     lines: Mapping[str, Sequence[tuple[float, float, float]]], title: str, x_label: str, y_label: str, note: str = ""
 ) -> np.ndarray:
-    """Lines by name, each of points (x above 0, y, spread of y), over a small `note`, as a picture (H, W, 3) uint8."""
+    """Lines by name, each of points (x above 0, y, spread of y), over a small `note`, as a picture (H, W, 3) uint8.
+
+    What is far above all else, more than 5 times the median, leaves the picture at the top.
+    """
     points = [point for line in lines.values() for point in line]
     lowest, highest = math.log(min(x for x, _, _ in points)), math.log(max(x for x, _, _ in points))
     bottom, top = min(0.0, *(y for _, y, _ in points)), max(y + spread for _, y, spread in points)
+    median = statistics.median(y for _, y, _ in points)
+    if median > 0:
+        top = min(top, MAX_OVER_MEDIAN * median)
     step = _round_step(top - bottom)
     top = step * math.ceil(top / step) if top > bottom else bottom + step
 
@@ -39,12 +47,10 @@ def line_chart(
     font, small, tiny = (ImageFont.load_default(size) for size in (18, 15, 12))
 
     # Axes.
-    draw.text((MARGIN_LEFT, 20), title, INK, font)
     draw.text(
         ((MARGIN_LEFT + SIZE[0] - MARGIN_RIGHT) / 2, SIZE[1] - MARGIN_BOTTOM + 42), x_label, INK, small, anchor="mm"
     )
     draw.multiline_text((MARGIN_LEFT, SIZE[1] - 50), textwrap.fill(note, NOTE_WIDTH), INK, tiny)
-    draw.text((12, MARGIN_TOP - 8), y_label, INK, small, anchor="ls")
     for y in np.arange(math.ceil(bottom / step), math.floor(top / step) + 1) * step:
         draw.line([place(math.exp(lowest), y), place(math.exp(highest), y)], FAINT)
         draw.text((MARGIN_LEFT - 10, place(1, y)[1]), f"{y:g}", INK, small, anchor="rm")
@@ -56,17 +62,23 @@ def line_chart(
             draw.text((left, below + 18), f"{x:g}", INK, small, anchor="mm")
             free_from = left + 24
 
-    # Lines, their spreads, and what they are called.
-    for index, (name, line) in enumerate(lines.items()):
-        colour, is_dashed = COLOURS[index % len(COLOURS)], index >= len(COLOURS)
-        _draw_line(draw, [place(x, y) for x, y, _ in line], colour, is_dashed)
+    # Lines and their spreads.
+    colours = [COLOURS[index % len(COLOURS)] for index in range(len(lines))]
+    for index, (line, colour) in enumerate(zip(lines.values(), colours, strict=True)):
+        _draw_line(draw, [place(x, y) for x, y, _ in line], colour, is_dashed=index >= len(COLOURS))
         for x, y, spread in line:
             left, middle = place(x, y)
             draw.line([place(x, y - spread), place(x, y + spread)], colour)
             draw.ellipse((left - 4, middle - 4, left + 4, middle + 4), colour)
+
+    # What all is called, over the lines that leave at the top.
+    draw.rectangle((0, 0, SIZE[0], MARGIN_TOP - 6), PAPER)
+    draw.text((MARGIN_LEFT, 20), title, INK, font)
+    draw.text((12, MARGIN_TOP - 8), y_label, INK, small, anchor="ls")
+    for index, (name, colour) in enumerate(zip(lines, colours, strict=True)):
         key = MARGIN_TOP + 26 * index
         ends = [(SIZE[0] - MARGIN_RIGHT + 20, key), (SIZE[0] - MARGIN_RIGHT + 44, key)]
-        _draw_line(draw, ends, colour, is_dashed)
+        _draw_line(draw, ends, colour, is_dashed=index >= len(COLOURS))
         draw.text((SIZE[0] - MARGIN_RIGHT + 52, key), name, INK, small, anchor="lm")
     return np.asarray(picture)
 

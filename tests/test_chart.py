@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from ddim.chart import COLOURS, line_chart
 
@@ -37,3 +38,12 @@ def test_more_is_higher_and_later_is_further_right():
 
 def test_one_point_and_numbers_below_zero_can_be_drawn():
     assert has_colour(line_chart({"floor": [(20, -0.1, 0)]}, "", "", ""), COLOURS[0]).any()
+
+
+def test_a_line_that_is_far_off_leaves_at_the_top_and_the_others_stay_apart():
+    lines = {"near": [(5, 10.0, 0), (50, 5.0, 0)], "far": [(5, 900.0, 0), (50, 5.0, 0)], "flat": [(5, 8.0, 0)]}
+    picture = line_chart(lines, "", "", "")[:, :740]
+    near, _ = np.nonzero(has_colour(picture, COLOURS[0]))
+    far, _ = np.nonzero(has_colour(picture, COLOURS[1]))
+    assert np.ptp(near) > 30
+    assert far.min() == pytest.approx(55, abs=5)

@@ -22,7 +22,15 @@ from ddim.ui import controls, forming, generate
 ROOT = Path(__file__).parents[1]
 API_NAMES = {"/generate", "/compare_steps", "/interpolate", "/animate"}
 API_NAMES |= {"/start_training", "/stop_training", "/training_status"}
-REQUEST = {"seed": 7, "num_images": 3, "num_steps": 4, "solver": "ddim", "eta": 0.5, "max_signal_rate": 0.95}
+REQUEST = {
+    "seed": 7,
+    "num_images": 3,
+    "num_steps": 4,
+    "solver": "ddim",
+    "eta": 0.5,
+    "node_placement": "reference",
+    "max_signal_rate": 0.95,
+}
 
 
 def pictures_in(gallery):

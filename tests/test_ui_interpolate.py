@@ -30,7 +30,7 @@ from ddim.ui.walk import strip_columns
 SIDE = 8
 WALK = {
     **{"seeds": "3,8", "frames": 5, "loop": False, "interpolation": "slerp", "easing": "linear"},
-    **{"num_steps": 3, "max_signal_rate": 0.95},
+    **{"num_steps": 3, "solver": "ddim", "node_placement": "reference", "max_signal_rate": 0.95},
 }
 SAMPLING = [3, "ddim", "reference", 0.02, 0.95]
 

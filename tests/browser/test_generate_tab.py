@@ -134,19 +134,21 @@ def test_a_wrong_address_is_told_in_one_sentence_and_runs_nothing_of_it(open_tab
     tab = open_tab("?num_steps=0&solver=<img src=x onerror=alert(1)>&seed=5")
     tab.get_by_text("Some of these settings cannot be; ignored were: num_steps, solver.").wait_for()
     assert setting(tab, "Seed").input_value() == "5"
-    assert tab.get_by_label("number input for Steps").input_value() == "20"
+    assert tab.get_by_label("number input for Steps").input_value() == "10"
 
 
-def test_a_way_of_sampling_with_fewer_steps_is_one_click_away(open_tab):
+def test_the_tutorials_way_of_sampling_is_one_click_away(open_tab):
     tab = open_tab()
-    assert setting(tab, "Solver").input_value() == "DDIM"
-    tab.get_by_role("button", name="UniPC-2, 8 steps").click()
-    tab.wait_for_function("document.querySelector('[aria-label=\"number input for Steps\"]')?.value === '8'")
     assert setting(tab, "Solver").input_value() == "UniPC-2"
+    assert tab.get_by_label("number input for Eta").is_disabled()
+    tab.get_by_role("button", name="DDIM, 20 steps").click()
+    tab.wait_for_function("document.querySelector('[aria-label=\"number input for Steps\"]')?.value === '20'")
+    assert setting(tab, "Solver").input_value() == "DDIM"
+    tab.wait_for_function("!document.querySelector('[aria-label^=\"number input for Eta\"]').disabled")
     run_button(tab).click()
-    tab.wait_for_function("document.querySelector('.again textarea')?.value.includes('solver=unipc')")
-    assert "num_steps=8" in tab.locator(".again textarea").input_value()
-    assert "node_placement=inclusive" in tab.locator(".again textarea").input_value()
+    tab.wait_for_function("document.querySelector('.again textarea')?.value.includes('solver=ddim')")
+    assert "num_steps=20" in tab.locator(".again textarea").input_value()
+    assert "node_placement=reference" in tab.locator(".again textarea").input_value()
 
 
 def test_a_wrong_setting_is_told_in_one_sentence_and_the_button_comes_back(open_tab):
