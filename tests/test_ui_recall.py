@@ -52,6 +52,16 @@ def brought_back(recipe, settings, weights):
     return kept
 
 
+def test_an_address_that_tells_a_solver_or_eta_means_what_a_command_with_them_means(settings, weights):
+    for told, way in (
+        ({"eta": "0.5"}, {"solver": "ddim", "eta": 0.5, "node_placement": "reference"}),
+        ({"solver": "ab2"}, {"solver": "ab2", "eta": 0, "node_placement": "reference"}),
+        ({"solver": "ab2", "node_placement": "inclusive"}, {"solver": "ab2", "eta": 0, "node_placement": "inclusive"}),
+        ({"num_steps": "5"}, {"num_steps": 5}),
+    ):
+        assert recall.read(settings["generate"], told, Path(weights).parent) == (way, [])
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_the_python_shown_makes_the_pictures(model, sampling):
     recipe, variables = recipe_of_some(model, **sampling), {}

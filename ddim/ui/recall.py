@@ -18,7 +18,8 @@ from ddim.sampling import SampleConfig
 from ddim.ui.controls import NUMBERS, SamplingControls, choices_against, read_number, read_weights, trained_rates
 
 SAMPLING = tuple(field.name for field in fields(SampleConfig))
-ALWAYS_TOLD = ("num_steps", "solver", "eta", "node_placement")
+WAY_OF_SAMPLING = ("solver", "eta", "node_placement")
+ALWAYS_TOLD = ("num_steps", *WAY_OF_SAMPLING)
 MAX_SEEDS = 64
 
 
@@ -116,11 +117,14 @@ def read(
         with suppress(ValueError, OSError):  # who uses damaged weights is told
             trained = trained_rates(kept["weights"])
             kept |= {name: rate for name, rate in trained.items() if name in settings and name not in values}
+    if kept.keys() & {"solver", "eta"}:  # then it is not the page's way of sampling, and the rest is as in a command
+        left_out = [name for name in WAY_OF_SAMPLING if name in settings and name not in values]
+        kept |= {name: getattr(SampleConfig(), name) for name in left_out}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     try:
         SampleConfig(**sampling)
     except ValueError:  # each is right, but they do not go together
-        ignored += sampling
+        ignored += sampling.keys() & values.keys()
         kept = {name: kept[name] for name in kept if name not in sampling}
     if ignored:
         told = ", ".join(name for name in settings if name in ignored)
