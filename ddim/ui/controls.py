@@ -40,7 +40,7 @@ VISITORS_AT_ONCE = 8
 # What the page alone asks for, and nobody waits for.
 PRIVATE = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
-# The fewest evaluations that do as well as any solver's 50, as measured in weights/README.md; the tutorial's choice.
+# The fewest evaluations within the spread of the best of all (see weights/README.md), and the tutorial's choice.
 PRESETS = {
     "UniPC-2, 10 steps": SampleConfig(num_steps=10, solver="unipc", node_placement="inclusive"),
     "DDIM, 20 steps": SampleConfig(),
