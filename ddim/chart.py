@@ -63,9 +63,9 @@ def line_chart(
             free_from = left + 24
 
     # Lines and their spreads.
-    colours = [COLOURS[index % len(COLOURS)] for index in range(len(lines))]
-    for index, (line, colour) in enumerate(zip(lines.values(), colours, strict=True)):
-        _draw_line(draw, [place(x, y) for x, y, _ in line], colour, is_dashed=index >= len(COLOURS))
+    styles = [(COLOURS[index % len(COLOURS)], index >= len(COLOURS)) for index in range(len(lines))]
+    for line, (colour, is_dashed) in zip(lines.values(), styles, strict=True):
+        _draw_line(draw, [place(x, y) for x, y, _ in line], colour, is_dashed)
         for x, y, spread in line:
             left, middle = place(x, y)
             draw.line([place(x, y - spread), place(x, y + spread)], colour)
@@ -75,10 +75,10 @@ def line_chart(
     draw.rectangle((0, 0, SIZE[0], MARGIN_TOP - 6), PAPER)
     draw.text((MARGIN_LEFT, 20), title, INK, font)
     draw.text((12, MARGIN_TOP - 8), y_label, INK, small, anchor="ls")
-    for index, (name, colour) in enumerate(zip(lines, colours, strict=True)):
+    for index, (name, style) in enumerate(zip(lines, styles, strict=True)):
         key = MARGIN_TOP + 26 * index
         ends = [(SIZE[0] - MARGIN_RIGHT + 20, key), (SIZE[0] - MARGIN_RIGHT + 44, key)]
-        _draw_line(draw, ends, colour, is_dashed=index >= len(COLOURS))
+        _draw_line(draw, ends, *style)
         draw.text((SIZE[0] - MARGIN_RIGHT + 52, key), name, INK, small, anchor="lm")
     return np.asarray(picture)
 

@@ -118,8 +118,8 @@ def read(
             trained = trained_rates(kept["weights"])
             kept |= {name: rate for name, rate in trained.items() if name in settings and name not in values}
     if kept.keys() & {"solver", "eta"}:  # then it is not the page's way of sampling, and the rest is as in a command
-        left_out = [name for name in WAY_OF_SAMPLING if name in settings and name not in values]
-        kept |= {name: getattr(SampleConfig(), name) for name in left_out}
+        defaults = asdict(SampleConfig())
+        kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in values}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     try:
         SampleConfig(**sampling)
