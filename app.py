@@ -4,10 +4,13 @@ import argparse
 import os
 import sys
 import threading
+from typing import Any
 
 import gradio as gr
 
-from ddim.ui import animate, between_tabs, compare, controls, generate, interpolate, page, sheets, train
+from ddim.quiet import start_quietly
+from ddim.ui import gradio_cache, handover, models, page
+from ddim.ui.tabs import animate, compare, generate, interpolate, train
 
 TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "animate": animate}
 
@@ -23,34 +26,32 @@ def build(runs_dir: str) -> gr.Blocks:
                     parts[name] = tab.build(runs_dir)
             with gr.Tab("Train", id="train", render_children=True):
                 train.build(demo, runs_dir, [part.settings for part in parts.values()])
-        between_tabs.wire(demo, tabs, parts, between_tabs.lay_out(), runs_dir)
-    sheets.survive_deletion(demo)
+        handover.wire(demo, tabs, [*TABS, "train"], parts, handover.lay_out(), runs_dir)
+    gradio_cache.survive_deletion(demo)
     return demo.queue(max_size=64)
 
 
-def launch(demo: gr.Blocks, **options) -> None:
+def launch(demo: gr.Blocks, **options: Any) -> None:
     """Serve the page and return; `options` are those of gr.Blocks.launch."""
-    looks = {"theme": page.THEME, "css_paths": page.STYLE, "head": page.HEAD, "footer_links": ["api"]}
+    looks: dict[str, Any] = {"theme": page.THEME, "css_paths": page.STYLE, "head": page.HEAD, "footer_links": ["api"]}
     demo.launch(prevent_thread_lock=True, run_history=False, **looks, **options)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Without these options the environment decides, as for any Gradio app: GRADIO_SERVER_NAME, "
-        "GRADIO_SERVER_PORT, GRADIO_SHARE, GRADIO_ROOT_PATH and the like.",
-    )
+    """Serve the page until Ctrl-C."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog=page.ENVIRONMENT)
     parser.add_argument("--host", help="address to listen at: 0.0.0.0 is every network (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen at (default: the first free one from 7860 on)")
     parser.add_argument("--share", action="store_true", help="make a public link that lasts for a week")
     parser.add_argument("--runs-dir", default="runs", help="folder of training runs, whose weights can be chosen")
     arguments = parser.parse_args()
 
+    start_quietly()
     demo = build(arguments.runs_dir)
     address = {"server_name": arguments.host, "server_port": arguments.port, "share": arguments.share or None}
     launch(demo, **address, inbrowser=sys.stdout.isatty() and "SPACE_ID" not in os.environ)
     # TensorFlow takes seconds to start: meanwhile the page is there already.
-    threading.Thread(target=controls.warm_up, args=[arguments.runs_dir], daemon=True).start()
+    threading.Thread(target=models.warm_up, args=[arguments.runs_dir], daemon=True).start()
     demo.block_thread()
 
 

@@ -1,6 +1,6 @@
-"""Pictures of a TFDS data set or a folder -> one uint8 array a split: the cache that training draws its batches from.
+"""Pictures of a TFDS data set or a folder -> one uint8 array per split: the cache that training draws its batches from.
 
-Both sources hand over encoded pictures, and Pillow does the rest: with one decoder, one crop and one resize the same
+Both sources hand over encoded pictures, and Pillow does the rest: with one decoder, one crop and one resize, the same
 picture gives the same pixels from either, and a folder needs no TensorFlow.
 """
 
@@ -17,11 +17,13 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from PIL import Image, ImageOps
 
+from ddim.errors import UserError
+
 Split = Literal["train", "validation"]
 
 FOLDER_PREFIX = "folder:"
 VALIDATION_FOLDERS = ("validation", "val", "test")
-# What pictures are made of, and nothing that Pillow hands to other programs, as it does EPS.
+# Common formats of pictures, and none that Pillow hands to other programs, as it does EPS.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 MIN_SIDE = 8
@@ -32,6 +34,8 @@ logger = logging.getLogger("ddim")
 
 
 class EncodedPicture(NamedTuple):
+    """A picture before it is decoded, and what to call it in warnings."""
+
     name: str
     file: Path | BytesIO
 
@@ -41,24 +45,23 @@ def load_images(dataset: str, split: Split, image_size: int) -> np.ndarray:
 
     `dataset` is the name of a TFDS set with an `image`, whose splits are joined and cut anew into 80 % for training and
     20 % for validation, or `folder:PATH`: either PATH/train and PATH/validation (or val, or test) with pictures at any
-    depth, as in split/class/picture, or loose pictures, of which the hash of the file name sends 20 % to validation.
+    depth, as in split/class/picture, or loose pictures, 20 % of which go to validation by the hash of their file names.
 
     Pictures are cropped to the centre square and resized with an antialiased triangle filter; grey, CMYK, palette and
     16-bit ones become RGB, transparency turns white, an animation counts as its first frame. What cannot be read, is
-    less than 8 pixels wide or high, or more than 64 megapixels is skipped, and one warning says how many were and why.
+    under 8 pixels wide or high, or has over 64 megapixels is skipped, and one warning says how many were and why.
 
-    Raises ValueError where no picture is found, or TFDS has no such set or no `image` in it, and OSError where TFDS
-    cannot download it.
+    Raises UserError without pictures, or if TFDS has no such set or no `image` in it, and OSError if a download fails.
     """
     if split not in get_args(Split):
-        raise ValueError(f"A split is one of {', '.join(get_args(Split))}, but {split!r} was asked for.")
+        raise UserError(f"A split is one of {', '.join(get_args(Split))}, but {split!r} was asked for.")
     pictures = folder_pictures(dataset, split) if dataset.startswith(FOLDER_PREFIX) else tfds_pictures(dataset, split)
     problems: list[str] = []
     images = np.fromiter(
         read_pictures(pictures, image_size, problems), np.dtype((np.uint8, (image_size, image_size, 3)))
     )
     if not len(images):
-        raise ValueError(
+        raise UserError(
             f"{dataset} has no readable picture for {split}"
             + (f": {problems[0]}." if problems else f": looked for files ending in {' '.join(SUFFIXES)}.")
         )
@@ -89,8 +92,8 @@ def read_pictures(pictures: Iterator[EncodedPicture], image_size: int, problems:
 def read_picture(file: Path | BytesIO, image_size: int) -> np.ndarray:
     """The centre square of an encoded picture, upright and in RGB, as (image_size, image_size, 3) uint8.
 
-    The filter is the triangle that widens as pictures shrink: it covers every pixel, so fine texture is averaged and
-    not aliased, and it has no negative lobes, which would ring at edges and clip.
+    The filter is the triangle that widens as pictures shrink: it covers every pixel, so fine texture is averaged
+    rather than aliased, and it has no negative lobes, which would ring at edges and clip.
     """
     with Image.open(file, formats=FORMATS) as picture:
         if picture.width * picture.height > MAX_PIXELS:  # known from the header: refused before it is decoded
@@ -98,9 +101,9 @@ def read_picture(file: Path | BytesIO, image_size: int) -> np.ndarray:
         side = min(picture.size)
         if side < MIN_SIDE:
             raise ValueError(f"{picture.width} x {picture.height} is smaller than {MIN_SIDE} pixels")
-        picture = to_rgb(ImageOps.exif_transpose(picture))
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    square = picture.crop((left, top, left + side, top + side))
+        upright = to_rgb(ImageOps.exif_transpose(picture))
+    left, top = (upright.width - side) // 2, (upright.height - side) // 2
+    square = upright.crop((left, top, left + side, top + side))
     return np.asarray(square.resize((image_size, image_size), Image.Resampling.BILINEAR))
 
 
@@ -117,11 +120,11 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def folder_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
-    """The encoded pictures of a split of `folder:PATH`. Raises ValueError if there is no such folder."""
+    """The encoded pictures of a split of `folder:PATH`. Raises UserError if there is no such folder."""
     path = dataset.removeprefix(FOLDER_PREFIX)
     folder = Path(path).expanduser()
     if not path or not folder.is_dir():
-        raise ValueError(f"{dataset} names no folder: after {FOLDER_PREFIX} comes the path of a folder of pictures.")
+        raise UserError(f"{dataset} names no folder: {FOLDER_PREFIX} needs the path of a folder of pictures after it.")
     validation = next((folder / name for name in VALIDATION_FOLDERS if (folder / name).is_dir()), None)
     if validation and (folder / "train").is_dir():
         files = picture_files(folder / "train" if split == "train" else validation)
@@ -131,7 +134,7 @@ def folder_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """All files below a folder that end like pictures, sorted; hidden ones, as systems leave them about, left out."""
+    """All files below a folder that end like pictures, sorted, without hidden ones, which systems leave lying about."""
     return sorted(
         file
         for file in folder.rglob("*")
@@ -142,9 +145,9 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def cut_by_hash(files: list[Path], split: Split) -> list[Path]:
-    """The first 80 % or the last 20 % in the order of the names' hashes, which hangs neither on place nor on date.
+    """The first 80 % or the last 20 % in the order of the names' hashes, which depends on neither place nor date.
 
-    An order, and not a bound on the hash: so each part has its share however few the pictures are.
+    An order, rather than a bound on the hash, gives each part its share however few the pictures are.
     """
     files = sorted(files, key=lambda file: hashlib.sha256(os.fsencode(file.name)).digest())
     cut = len(files) * 4 // 5
@@ -154,7 +157,7 @@ def cut_by_hash(files: list[Path], split: Split) -> list[Path]:
 def tfds_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
     """The encoded pictures of a part of all splits of a TFDS set, downloaded first if need be.
 
-    Raises ValueError if TFDS has no such set or no `image` in it, OSError if it cannot be downloaded.
+    Raises UserError if TFDS has no such set or no `image` in it, OSError if it cannot be downloaded.
     """
     import tensorflow_datasets as tfds
 
@@ -162,13 +165,13 @@ def tfds_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
     try:
         builder = tfds.builder(dataset)
     except Exception as error:  # ValueError, AssertionError, or the network error of a community's own client
-        raise ValueError(f"TFDS cannot find the data set {dataset!r} ({first_line(error)}); {way_out}.") from error
+        raise UserError(f"TFDS cannot find the data set {dataset!r} ({first_line(error)}); {way_out}.") from error
     image = dict(builder.info.features).get("image")
     if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
-        raise ValueError(f"The TFDS set {dataset} has no 8-bit pictures named `image`; {way_out}.")
+        raise UserError(f"The TFDS set {dataset} has no 8-bit pictures named `image`; {way_out}.")
     try:
         builder.download_and_prepare()
-    except Exception as error:  # each set brings its own ways to fail: network, quota, manual steps, missing packages
+    except Exception as error:  # each set has its own ways to fail: network, quota, manual steps, missing packages
         raise OSError(f"TFDS cannot download {dataset} ({first_line(error)}); {way_out}.") from error
     part = "[:80%]" if split == "train" else "[80%:]"
     encoded = builder.as_dataset(
@@ -181,5 +184,5 @@ def tfds_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
 
 
 def first_line(error: Exception) -> str:
-    """The gist of an error of TFDS, whose messages run over pages."""
+    """The gist of a TFDS error, whose messages run to pages."""
     return str(error).strip().partition("\n")[0].rstrip(".")

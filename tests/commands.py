@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ddim.__main__ import main
+from ddim.cli.main import main
 
 
 def run(capfd, *arguments) -> tuple[int, list[str]]:

@@ -3,16 +3,31 @@
 import os
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anything counts processors: each worker has one
+    for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[variable] = "1"
+
 import numpy as np
 import pytest
 from numpy_unet import random_weights
 from tiny_runs import make_pictures
 
-from ddim import checkpoints
-from ddim.model import DiffusionModel, ModelConfig, Normalizer
-from ddim.unet import UNetConfig, build_unet
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
+from ddim.model.unet import UNetConfig, build_unet
+from ddim.model.weights import load, save
 
 TEST_DATA = Path(os.environ.get("DDIM_TEST_DATA", Path(__file__).parents[2] / "shared"))
+
+
+def pytest_collection_modifyitems(items):
+    """Browsers are slow, slow tests come first, and what shares a page or a file goes to one of several workers."""
+    for item in items:
+        is_browser = "browser" in item.fixturenames
+        if is_browser:
+            item.add_marker(pytest.mark.slow)
+        group = "browser" if is_browser else "page" if "served" in item.fixturenames else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +56,7 @@ def tiny_model(tiny_config, tiny_network, tiny_normalizer):
 def tiny_weights(tiny_model, tmp_path_factory) -> str:
     """The tiny model as a file, by the name that `load` takes."""
     stem = tmp_path_factory.mktemp("weights") / "tiny"
-    checkpoints.save(tiny_model, stem)
+    save(tiny_model, stem)
     return str(stem)
 
 
@@ -51,7 +66,7 @@ def dataset(tmp_path_factory) -> str:
     return make_pictures(tmp_path_factory.mktemp("data") / "pictures")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tiny_model, tmp_path_factory):
     """The page with the tiny model: its address, the name of its weights, and its Blocks."""
     from serving import serve  # Gradio takes its time to import
@@ -60,30 +75,27 @@ def served(tiny_model, tmp_path_factory):
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def weights(served) -> str:
     """The name of the weights that the page is served with."""
     return served[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def model(weights):
     """The model that the page is served with, loaded once more."""
-    return checkpoints.load(weights)
+    return load(weights)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def settings_of_tabs(weights):
     """The settings of each tab by the tab's name, as addresses and files bring them back."""
-    import gradio as gr
+    from serving import settings_of
 
-    import app
-
-    with gr.Blocks():
-        return {name: tab.build(Path(weights).parent).settings for name, tab in app.TABS.items()}
+    return settings_of(Path(weights).parent)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client(served, tmp_path_factory):
     """A caller of the page's API, who downloads what it answers with."""
     from gradio_client import Client

@@ -1,30 +1,46 @@
 """The app with a tiny model, served for a test."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import gradio as gr
 import pytest
 
 import app
-from ddim import checkpoints
-from ddim.engine import Engine
+from ddim.model.engine import Engine
+from ddim.model.weights import save
+from ddim.ui.settings import Settings
+
+
+def free_port() -> int:
+    """A port that nobody listens at: Gradio's own search for one lets two processes find the same."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @contextmanager
 def serve(model, folder) -> Iterator[tuple[str, str, object]]:
     """Serve the page in this process with `model` as a run: its address, the name of its weights, and its Blocks."""
     runs_dir = folder / "runs"
-    checkpoints.save(model, runs_dir / "tiny" / "best")
+    save(model, runs_dir / "tiny" / "best")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "pictures"))
         demo = app.build(str(runs_dir))
-        app.launch(demo, server_name="127.0.0.1", quiet=True)
+        app.launch(demo, server_name="127.0.0.1", server_port=free_port(), quiet=True)
         try:
             yield demo.local_url, (runs_dir / "tiny").as_posix(), demo
         finally:
             demo.close(verbose=False)
+
+
+def settings_of(runs_dir) -> dict[str, Settings]:
+    """The settings of each tab by the tab's name, without a page around them."""
+    with gr.Blocks():
+        return {name: tab.build(str(runs_dir)).settings for name, tab in app.TABS.items()}
 
 
 class SlowEngine:

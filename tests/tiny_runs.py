@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ddim import runs
-from ddim.options import configuration_from
-from ddim.train import TrainConfig
+from ddim.configuration import from_options
+from ddim.runs.folder import append_metrics
+from ddim.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 TINY = {"image_size": 8, "widths": (4, 8), "block_depth": 1, "batch_size": 8, "repetitions": 1, "epochs": 2}
@@ -29,7 +29,7 @@ def make_pictures(folder: Path, count: int = 40) -> str:
 
 
 def tiny_config(dataset: str, **options) -> TrainConfig:
-    return configuration_from(TrainConfig, {"dataset": dataset, **TINY, **options})
+    return from_options(TrainConfig, {"dataset": dataset, **TINY, **options})
 
 
 def tiny_arguments(dataset: str, run: Path, **options) -> list[str]:
@@ -78,7 +78,7 @@ def record_run(run: Path, epochs: int) -> np.ndarray:
     grids = np.stack([np.broadcast_to(np.roll(shades, 8 * epoch)[:, None], (24, 48, 3)) for epoch in range(epochs)])
     for epoch, grid in enumerate(grids, 1):
         line = {"epoch": epoch, "step": 4 * epoch, "loss": 1 / epoch, "val_loss": 1.1 / epoch, "learning_rate": 0.01}
-        runs.append_metrics(run, **line, kid=0.3 / epoch)
+        append_metrics(run, **line, kid=0.3 / epoch)
         Image.fromarray(grid).save(run / "samples" / f"epoch_{epoch:04}.png")
     return grids
 

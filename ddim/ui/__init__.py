@@ -1,1 +1,1 @@
-"""The page: one module a tab, what they share in `controls`, and its looks in `page`. All that imports Gradio."""
+"""The page: what its tabs share here, and each tab in `tabs`. Nothing else imports Gradio."""

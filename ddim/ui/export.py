@@ -1,14 +1,18 @@
 """The panel with which a visitor takes away what was made, as a file: its kind, its speed and its size."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
+from gradio.components import Component
 
-from ddim.animation import ExportConfig
-from ddim.ui import controls
+from ddim.errors import UserError
+from ddim.making.recipe import Recipe
+from ddim.media.animation import ExportConfig, file_name, save_animation
+from ddim.ui.handlers import named
 
 KINDS = {
     ".gif": "GIF: plays everywhere, 256 colours",
@@ -22,61 +26,68 @@ ENLARGEMENTS = [("Pixels stay square", "nearest"), ("Smooth, by Lanczos", "lancz
 
 
 class Export(NamedTuple):
-    """The panel; its controls but the first are the fields of ExportConfig, in their order."""
+    """The panel: the kind of file, a control for each field of ExportConfig by its name, and where the file appears."""
 
     suffix: gr.Dropdown
-    frames_per_second: gr.Slider
-    hold_first: gr.Slider
-    hold_last: gr.Slider
-    repeat: gr.Checkbox
-    enlargement: gr.Dropdown
-    factor: gr.Slider
+    fields: Mapping[str, Component]
     make: gr.Button
     file: gr.File
 
 
+class Made(NamedTuple):
+    """Finished pictures (F, H, W, 3) uint8, what makes them again, and what makes each of them."""
+
+    frames: np.ndarray
+    recipe: Recipe
+    frame_recipes: list[Recipe]
+
+
 def lay_out(default: ExportConfig, suffixes: tuple[str, ...] = tuple(KINDS), title: str = "Take it away") -> Export:
+    """Lay out the panel for these kinds of files."""
+    fields: dict[str, Component] = {}
     with gr.Accordion(title, open=False):
         choices = [(KINDS[suffix], suffix) for suffix in suffixes]
         suffix = gr.Dropdown(choices, value=suffixes[0], label="Kind of file", filterable=False)
-        factor = gr.Slider(1, 16, value=default.factor, step=1, label="Enlarged by", buttons=[])
-        enlargement = gr.Dropdown(ENLARGEMENTS, value=default.enlargement, label="How to enlarge", filterable=False)
+        fields["factor"] = gr.Slider(1, 16, value=default.factor, step=1, label="Enlarged by", buttons=[])
+        fields["enlargement"] = gr.Dropdown(
+            ENLARGEMENTS, value=default.enlargement, label="How to enlarge", filterable=False
+        )
         with gr.Accordion("Playing", open=False):
-            frames_per_second = gr.Slider(
+            fields["frames_per_second"] = gr.Slider(
                 1, 50, value=default.frames_per_second, step=1, label="Frames a second", buttons=[]
             )
-            hold_first, hold_last = (
-                gr.Slider(0, 10, value=value, step=0.1, label=f"Seconds that the {name} frame stays", buttons=[])
-                for name, value in (("first", default.hold_first), ("last", default.hold_last))
-            )
-            repeat = gr.Checkbox(default.repeat, label="Again and again (GIF, WebP)")
+            for name in ("first", "last"):
+                seconds, label = getattr(default, f"hold_{name}"), f"Seconds that the {name} frame stays"
+                fields[f"hold_{name}"] = gr.Slider(0, 10, value=seconds, step=0.1, label=label, buttons=[])
+            fields["repeat"] = gr.Checkbox(default.repeat, label="Again and again (GIF, WebP)")
         make = gr.Button("Make the file")
         file = gr.File(label="File", visible=False, interactive=False)
-    return Export(suffix, frames_per_second, hold_first, hold_last, repeat, enlargement, factor, make, file)
+    return Export(suffix, fields, make, file)
 
 
-def wire(export: Export, made: gr.State | gr.Dropdown, save: Callable[[Any, Path, str, ExportConfig], Path]) -> None:
+def wire(
+    export: Export, made: gr.State | gr.Dropdown, save: Callable[[Any, Path, str, ExportConfig], Path] | None = None
+) -> None:
     """`save(made, folder, suffix, config)` writes what `made` holds into a folder and returns the file's path.
 
-    `made` is a state, or a control whose value `save` checks by itself.
+    `made` is a state, with a Made unless `save` says otherwise, or a control whose value `save` checks by itself.
     """
+    is_state, write = isinstance(made, gr.State), save or save_made
 
-    is_state = isinstance(made, gr.State)
+    def make(made: Any, suffix: Any, **choices: Any) -> Iterator[gr.File]:
+        if is_state and made is None:
+            raise UserError("There is nothing to take away yet: make pictures first. They are kept for an hour.")
+        config = read_choices(suffix, **choices)
+        with tempfile.TemporaryDirectory() as folder:
+            path = write(made, Path(folder), suffix, config)
+            yield gr.File(str(path), visible=True)  # the page has its own copy before the folder goes
 
-    def make(made: Any, *choices: Any):
-        with controls.errors_shown():
-            if is_state and made is None:
-                raise ValueError("There is nothing to take away: make pictures first. They are kept for an hour.")
-            suffix, config = read_choices(*choices)
-            with tempfile.TemporaryDirectory() as folder:
-                path = save(made, Path(folder), suffix, config)
-                yield gr.File(str(path), visible=True)  # the page has its own copy before the folder goes
-
+    inputs = {"made": made, "suffix": export.suffix, **export.fields}
     export.make.click(
-        make,
-        [made, *export[:7]],
+        named(make, inputs),
+        list(inputs.values()),
         export.file,
-        preprocess=is_state,  # all is checked here; a state is there only after Gradio's own checks
+        preprocess=is_state,  # everything is checked here; a state is there only after Gradio's own checks
         show_progress="minimal",
         show_progress_on=export.make,
         concurrency_id="files",
@@ -85,8 +96,17 @@ def wire(export: Export, made: gr.State | gr.Dropdown, save: Callable[[Any, Path
     )
 
 
-def read_choices(suffix: Any, *values: Any) -> tuple[str, ExportConfig]:
-    """The kind of file, and the fields of ExportConfig in their order, as they arrive. Raises ValueError."""
+def read_choices(suffix: Any, **choices: Any) -> ExportConfig:
+    """How to write a file of this kind, from the fields of ExportConfig as they arrive. Raises UserError."""
     if suffix not in tuple(KINDS):
-        raise ValueError(f"The kind of file must be one of {', '.join(KINDS)}, but is {suffix!r}.")
-    return suffix, ExportConfig(*values)
+        raise UserError(f"The kind of file must be one of {', '.join(KINDS)}, but is {suffix!r}.")
+    return ExportConfig(**choices)
+
+
+def save_made(made: Made, folder: Path, suffix: str, config: ExportConfig) -> Path:
+    """Write what was made into `folder`, under a name that says what it is."""
+    recipe = made.recipe
+    path = folder / file_name(recipe.command, recipe.seeds, recipe.config.num_steps, suffix)
+    frame_recipes = [of_frame.to_json() for of_frame in made.frame_recipes]
+    save_animation(path, made.frames, config, recipe.to_json(), frame_recipes)
+    return path

@@ -1,6 +1,6 @@
 """A visitor's last results, kept by their browser alone: a small picture of each, and the address that makes it again.
 
-A result is a function of its address, so nothing else has to be kept, on the server least of all.
+A result is a function of its address, so nothing else has to be kept, least of all on the server.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ element.querySelector("button").addEventListener("click", () => {{
 show();
 """
 
-# The picture is the first that the tab of this address shows of what it made, though the visitor may be elsewhere.
+# The picture is the first result that the tab of this address shows, though the visitor may be in another tab.
 ADD = f"""async (address) => {{
     const tab = document.getElementById("tab-" + new URL(address, window.location.href).searchParams.get("tab"));
     const shown = [...tab.querySelectorAll(".pictures img, .pictures canvas")].find((one) =>
@@ -62,6 +62,7 @@ ADD = f"""async (address) => {{
 
 
 def lay_out() -> gr.HTML:
+    """Lay out the list of results, which the browser fills."""
     with gr.Accordion("Your last results", open=False):
         return gr.HTML(
             html_template="<p>None yet. They are kept in this browser only.</p><ol></ol><button>Forget them</button>",

@@ -6,6 +6,9 @@ import gradio as gr
 
 TITLE = "DDIM playground"
 
+ENVIRONMENT = """Without these options the environment decides, as for any Gradio app: GRADIO_SERVER_NAME,
+GRADIO_SERVER_PORT, GRADIO_SHARE, GRADIO_ROOT_PATH and the like."""
+
 HEADER = f"""
 <header class="page-header">
   <h1>{TITLE}</h1>
@@ -74,7 +77,7 @@ THEME = gr.themes.Soft(
 
 STYLE = Path(__file__).with_name("page.css")
 
-# Ctrl+Enter runs and Esc stops what the visible tab has to run and to stop.
+# Ctrl+Enter runs and Esc stops what the visible tab has to run or to stop.
 HEAD = """
 <script>
 document.addEventListener("keydown", (event) => {

@@ -8,9 +8,10 @@ import numpy as np
 from gradio import FileData
 from PIL import Image
 
-from ddim.animation import MAX_SHEET_SIDE, ExportConfig
-from ddim.images import grid
-from ddim.ui import sheets
+from ddim.errors import UserError
+from ddim.media.animation import MAX_SHEET_SIDE, ExportConfig
+from ddim.media.images import grid
+from ddim.ui.gradio_cache import save_sheet
 
 TEMPLATE = """
 <p class="no-film">The film will play here.</p>
@@ -33,9 +34,9 @@ TEMPLATE = """
 
 
 def lay_out(elem_id: str | None = None) -> gr.HTML:
-    """Lay out a player; its value is a `film`, a `still` of one that forms, or None.
+    """Lay out a player; its value is a `film`, a `still` of one still forming, or None.
 
-    In the browser its element tells of each frame that it shows by an event `film-frame`, which bubbles, with `detail`
+    In the browser its element announces each frame that it shows by a bubbling event `film-frame` with `detail`
     {index, canvas}, and goes to the frame that an event `film-seek` with `detail` {index} asks for.
     """
     return gr.HTML(
@@ -48,40 +49,38 @@ def lay_out(elem_id: str | None = None) -> gr.HTML:
 
 
 def film(
-    frames: np.ndarray,
-    playing: ExportConfig,
-    *,
-    unit: str = "frame",
-    alt_text: str,
+    frames: np.ndarray, playing: ExportConfig, owner: gr.HTML, *, unit: str = "frame", alt_text: str
 ) -> dict[str, Any]:
-    """The value of a player that shall play frames (F, H, W, 3) uint8 as a file of them would be played.
+    """The value with which the player `owner` plays frames (F, H, W, 3) uint8 as a file of them would be played.
 
-    `unit` is what a frame is called. Raises ValueError as `check_size` does.
+    `unit` is what a frame is called. Raises UserError as `check_size` does.
     """
     check_size(*frames.shape[:3])
     told = {"num_frames": len(frames), "unit": unit, "alt_text": alt_text, "at": None}
     names = ("frames_per_second", "hold_first", "hold_last", "repeat")
-    return {**sheet(frames), **told, **{name: getattr(playing, name) for name in names}}
+    return {**sheet(frames, owner), **told, **{name: getattr(playing, name) for name in names}}
 
 
-def still(frame: np.ndarray, at: int, num_frames: int, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:
-    """The value of a player that shall show frame (H, W, 3) uint8 number `at` of a film that is still forming."""
-    return {**sheet(frame[None]), "num_frames": num_frames, "unit": unit, "alt_text": alt_text, "at": at}
+def still(
+    frame: np.ndarray, at: int, num_frames: int, owner: gr.HTML, *, unit: str = "frame", alt_text: str
+) -> dict[str, Any]:
+    """The value with which the player `owner` shows frame (H, W, 3) uint8 number `at` of a film still forming."""
+    return {**sheet(frame[None], owner), "num_frames": num_frames, "unit": unit, "alt_text": alt_text, "at": at}
 
 
 def check_size(num_frames: int, height: int, width: int) -> None:
-    """Raise ValueError if so many frames of this height and width, in pixels, are more than browsers can show."""
+    """Raise UserError if this many frames of this height and width, in pixels, are more than browsers can show."""
     if num_frames > (MAX_SHEET_SIDE // width) * (MAX_SHEET_SIDE // height):
-        raise ValueError(f"{num_frames} frames of {width} x {height} pixels are more than a browser can play.")
+        raise UserError(f"{num_frames} frames of {width} x {height} pixels are more than a browser can play.")
 
 
-def sheet(frames: np.ndarray) -> dict[str, Any]:
-    """Frames (F, H, W, 3) uint8 as one file in Gradio's cache, in columns that keep within what browsers can show.
+def sheet(frames: np.ndarray, owner: gr.HTML) -> dict[str, Any]:
+    """Frames (F, H, W, 3) uint8 as one file that `owner` shows, in as many columns as browsers can show.
 
-    Gradio gives the file an address wherever the result is part of what a component is sent, and deletes it in time.
+    Gradio gives the file an address wherever the result is part of what a component is sent.
     """
     height, width = frames.shape[1:3]
     columns = min(len(frames), MAX_SHEET_SIDE // width)
-    path = sheets.save(Image.fromarray(grid(frames, columns)))
+    path = save_sheet(Image.fromarray(grid(frames, columns)), owner)
     sheet = FileData(path=path, mime_type="image/png").model_dump()
     return {"sheet": sheet, "width": width, "height": height, "columns": columns}

@@ -9,21 +9,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.append(str(Path(__file__).parents[1]))
 
 import numpy as np
-from media import decode, psnr
+from decoding import decode, psnr
 
 import ddim
-from ddim.animate import PRESETS, animate
-from ddim.animation import ExportConfig, save_animation
-from ddim.images import grid, to_uint8
-from ddim.interpolate import WalkConfig, interpolate, playback, recipe_of_walk
-from ddim.model import DiffusionModel
+from ddim.making.film import PRESETS, animate
+from ddim.making.recipe import Recipe, Weights
+from ddim.making.walk import WalkConfig, interpolate, playback
+from ddim.media.animation import ExportConfig, save_animation
+from ddim.media.images import grid, to_uint8
+from ddim.model.diffusion_model import DiffusionModel
 
 NUM_IMAGES = (1, 3, 6, 12)
 NUM_FRAMES = 48
@@ -39,7 +39,7 @@ def timed(times: dict[str, float], name: str) -> Iterator[None]:
 def show_films(model: DiffusionModel, folder: Path) -> None:
     """PSNR of GIFs as they are watched, and sizes and seconds of all formats, four times enlarged."""
     for name, config in PRESETS.items():
-        steps = list(animate(model, range(max(NUM_IMAGES)), **asdict(config)))
+        steps = list(animate(model, range(max(NUM_IMAGES)), config))
         rows = [to_uint8(np.stack([getattr(step, part) for step in steps])) for part in ("noisy_images", "pred_images")]
         for num_images in NUM_IMAGES:
             pairs = zip(*(row[:, :num_images] for row in rows), strict=True)
@@ -73,7 +73,8 @@ def show_files(frames: np.ndarray, export: ExportConfig, folder: Path) -> None:
 def show_walk(model: DiffusionModel, folder: Path) -> None:
     """The whole of a walk, noise to file, beside the time of the network alone."""
     walk = WalkConfig(frames=NUM_FRAMES)
-    export, recipe = playback(walk), recipe_of_walk(model, model.sample_config(), [3, 8], walk)
+    config, export = model.sample_config(), playback(walk)
+    recipe = Recipe("interpolate", Weights.of(model), config, [3, 8], walk=walk).to_json()
     noises = np.random.default_rng(0).standard_normal((NUM_FRAMES, *model.image_shape), np.float32)
     for _ in range(4):
         times: dict[str, float] = {}
@@ -81,7 +82,7 @@ def show_walk(model: DiffusionModel, folder: Path) -> None:
             for variance in np.linspace(1, 0.1, 20, dtype=np.float32):
                 model.engine(noises, np.full(NUM_FRAMES, variance))
         with timed(times, "pictures"):
-            *_, last = interpolate(model, [3, 8], walk)
+            *_, last = interpolate(model, [3, 8], walk, config)
         for suffix in (".webp", ".gif", ".mp4"):
             with timed(times, suffix):
                 save_animation(folder / f"walk{suffix}", to_uint8(last.pred_images), export, recipe)

@@ -14,11 +14,13 @@ os.environ.setdefault("GRADIO_TEMP_DIR", tempfile.mkdtemp())
 from gradio_client import Client
 
 import app
-from ddim import checkpoints
-from ddim.ui import compare, controls, forming
+from ddim.model.weights import available
+from ddim.ui import live_view
+from ddim.ui.models import warm_up
+from ddim.ui.tabs.compare import tab as compare
 
 ROUNDS = 5
-WEIGHTS = checkpoints.available()[0]
+WEIGHTS = available()[0]
 REQUESTS = {
     "/generate": {"seed": 0, "num_images": 16, "num_steps": 20, "solver": "ddim", "eta": 0},
     "/compare_steps": {"seeds": "0-5", "num_steps": "1,2,5,10,20,50", "solvers": ["ddim"], "against": "", "eta": 0},
@@ -28,7 +30,7 @@ REQUESTS = {
 
 
 def set_views(are_shown: bool) -> None:
-    forming.SECONDS_BETWEEN_SHEETS = 0.1 if are_shown else 1e9
+    live_view.SECONDS_BETWEEN_VIEWS = 0.1 if are_shown else 1e9
     compare.SECONDS_BETWEEN_VIEWS = 0.15 if are_shown else 1e9
 
 
@@ -49,7 +51,7 @@ def seconds_to_first_picture(client: Client) -> float:
 def main() -> None:
     demo = app.build("runs")
     app.launch(demo, server_name="127.0.0.1", quiet=True)
-    controls.warm_up("runs")
+    warm_up("runs")
     client = Client(demo.local_url, verbose=False, download_files=False, analytics_enabled=False)
     for api_name in REQUESTS:
         seconds_of(client, api_name)

@@ -12,10 +12,10 @@ import numpy as np
 from keras import ops
 
 import ddim
-from ddim.engine import has_native_bfloat16
-from ddim.model import DiffusionModel
-from ddim.noise import noise_from_seeds
-from ddim.sampling import SampleConfig
+from ddim.diffusion.noise import noise_from_seeds
+from ddim.diffusion.sampling import SampleConfig
+from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.engine import has_native_bfloat16
 from tests.benchmarks.turns import median_seconds
 
 ROUNDS = 5

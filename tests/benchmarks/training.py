@@ -16,11 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddim.model import ModelConfig
-from ddim.run_report import Report
-from ddim.train import TrainConfig
-from ddim.training import Training, network_precision
-from ddim.unet import build_unet
+from ddim.model.diffusion_model import ModelConfig
+from ddim.model.unet import build_unet
+from ddim.training.config import TrainConfig
+from ddim.training.devices import network_precision
+from ddim.training.report import Report
+from ddim.training.trainer import Trainer
 from tests.benchmarks.turns import median_seconds
 
 ROUNDS = 3
@@ -52,10 +53,10 @@ def plain_step() -> Callable[[tf.Tensor], None]:
     return step
 
 
-def our_training(run: Path, images: np.ndarray) -> Training:
+def our_training(run: Path, images: np.ndarray) -> Trainer:
     """A run whose epochs have just STEPS steps."""
     config = TrainConfig(repetitions=1, batch_size=BATCH_SIZE, horizontal_flips=True, kid_images=0)
-    return Training(
+    return Trainer(
         config, run, Report(run, config.epochs, BATCH_SIZE, lambda line: None, tensorboard=False), images, images
     )
 

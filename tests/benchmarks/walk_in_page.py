@@ -18,10 +18,10 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 import app
-from ddim.interpolate import WalkConfig
-from ddim.model import DiffusionModel
-from ddim.sampling import SampleConfig
-from ddim.ui import controls
+from ddim.diffusion.sampling import SampleConfig
+from ddim.making.walk import WalkConfig
+from ddim.model.diffusion_model import DiffusionModel
+from ddim.ui.models import load_model, warm_up
 
 ROUNDS = 3
 NUM_FRAMES, NUM_STEPS = WalkConfig().frames, SampleConfig().num_steps
@@ -75,8 +75,8 @@ def seconds_of_page(page: Page) -> float:
 def main() -> None:
     demo = app.build("runs")
     app.launch(demo, server_name="127.0.0.1", quiet=True)
-    controls.warm_up("runs")
-    model = controls.load_model("flowers64", "runs")
+    warm_up("runs")
+    model = load_model("flowers64", "runs")
     with sync_playwright() as playwright:
         executable = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from serving import SlowEngine
 
+# Besides a container's needs: what a browser does for itself, which no test waits for.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
 
 @pytest.fixture(scope="session")
 def browser():
@@ -16,12 +19,12 @@ def browser():
         executable = next(filter(None, installed), None)
         if executable is None:
             pytest.skip("needs Chromium or Chrome")
-        browser = started.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(browser, served):
     """As elsewhere, but only where there is a browser."""
     return served

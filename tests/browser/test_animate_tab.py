@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddim import recipes
-from ddim.animate import animate, frame_of
-from ddim.ui import controls
+from ddim.diffusion.sampling import SampleConfig
+from ddim.making.film import animate, frame_of
+from ddim.media.embedded import read
+from ddim.ui.models import load_model
 
 SHOWN = """canvas => {
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -72,7 +73,7 @@ def test_a_film_plays_and_is_stepped_through_without_asking_the_server(open_tab,
     tab.keyboard.press("Space")
     tab.get_by_role("button", name="Play").wait_for()
 
-    steps = list(animate(controls.load_model(served[1], Path(served[1]).parent), [7, 3], num_steps=12))
+    steps = list(animate(load_model(served[1], Path(served[1]).parent), [7, 3], SampleConfig(num_steps=12)))
     position(tab).focus()
     for key, index in (("Home", 0), ("ArrowRight", 1), ("End", 11), ("ArrowLeft", 10)):
         tab.keyboard.press(key)
@@ -140,7 +141,7 @@ def test_the_picture_looked_at_is_the_one_that_is_told_of_and_the_film_is_taken_
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     assert path.name == "ddim-animate-seeds7-3-4steps.gif"
-    assert recipes.read(path)["seeds"] == [7, 3]
+    assert read(path)["seeds"] == [7, 3]
     with Image.open(path) as film:
         assert (film.n_frames, film.size) == (4, (64, 64))
 

@@ -34,6 +34,7 @@ def test_a_picture_that_is_looked_at_goes_to_another_tab(open_tab):
 def test_the_last_results_survive_a_reload(open_tab):
     tab = open_tab("?seed=5&num_images=1&num_steps=3")
     generate(tab)
+    tab.wait_for_function("localStorage.getItem('ddim-playground-history')")
     tab.reload()
     tab.get_by_role("button", name="Your last results").click()
     result = tab.locator(".history a")

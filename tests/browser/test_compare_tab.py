@@ -5,7 +5,7 @@ import re
 import pytest
 from PIL import Image
 
-from ddim.images import read_recipe
+from ddim.media.embedded import read
 
 QUERY = "?tab=compare&seeds=3,8&num_steps=1,4,20"
 
@@ -101,7 +101,7 @@ def test_the_comparison_is_told_plotted_and_taken_away(open_tab, served, tmp_pat
         tab.locator("a[download]").locator("visible=true").click()
     assert download.value.suggested_filename == "ddim-compare-seeds3-8-1-4-20steps.png"
     download.value.save_as(tmp_path / "grid.png")
-    recipe = read_recipe(tmp_path / "grid.png")
+    recipe = read(tmp_path / "grid.png")
     assert (recipe["seeds"], recipe["num_steps"], recipe["weights"]) == ([3, 8], [1, 4, 20], served[1])
     with Image.open(tmp_path / "grid.png") as grid:
         assert grid.width > 2 * 4 * 8

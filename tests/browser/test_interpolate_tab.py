@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddim.images import read_recipe
+from ddim.media.embedded import read
 
 PLANE = "?tab=interpolate&mode=plane&seeds=1,2,3,4&size=3&num_steps=3"
 
@@ -97,7 +97,8 @@ def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(i
     sheet.click(position={"x": box["width"] / 3, "y": box["height"] * 0.6})
     with tab.expect_download() as download:
         visible(tab, ".plane-point a[download]").click()
-    noise = read_recipe(download.value.path())["noise"]
+    download.value.save_as(tmp_path / "point.png")
+    noise = read(tmp_path / "point.png")["noise"]
     across, down = noise["coordinates"]
     assert noise == {"seeds": [1, 2, 3, 4], "coordinates": [across, down], "interpolation": "slerp"}
     assert (across, down) == pytest.approx((0.25, 0.65), abs=0.005)

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from tiny_runs import TINY, record_run
 
-from ddim import checkpoints, recipes, runs
-from ddim.model import DiffusionModel, ModelConfig
-from ddim.ui import train_options
+from ddim.media.embedded import read
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig
+from ddim.model.weights import save
+from ddim.runs.folder import read_status
+from ddim.runs.process import stop_run
+from ddim.ui.tabs.train import options as train_options
 
 SMALL = {**TINY, "epochs": 100_000, "image_size": 8}
 
@@ -23,7 +26,7 @@ def train_tab(open_tab, served):
     yield open_train_tab
     for run in Path(served[1]).parent.iterdir():
         if (run / "status.json").exists():
-            runs.stop(run)
+            stop_run(run)
 
 
 def fill_options(tab, options):
@@ -85,12 +88,12 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
 
     # Esc is for what other tabs make: a run goes on.
     tab.keyboard.press("Escape")
-    wait_for_step(tab, runs.read_status(run).step + 100)
+    wait_for_step(tab, read_status(run).step + 100)
 
     # It is stopped and resumed.
     tab.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     wait_for_status(tab, "browsed stopped")
-    stopped_at = runs.read_status(run).step
+    stopped_at = read_status(run).step
     tab.get_by_role("button", name="Resume").click()
     wait_for_status(tab, "browsed running")
     wait_for_step(tab, stopped_at + 1)
@@ -114,7 +117,7 @@ def test_used_weights_bring_the_signal_rates_of_their_training(
     run = Path(served[1]).parent / "narrow"
     record_run(run, 1)
     config = ModelConfig(tiny_config, min_signal_rate=0.1, max_signal_rate=0.9)
-    checkpoints.save(DiffusionModel(config, tiny_network, tiny_normalizer), run / "best")
+    save(DiffusionModel(config, tiny_network, tiny_normalizer), run / "best")
     tab = train_tab()
     wait_for_status(tab, "narrow")
     tab.get_by_role("button", name="Use these weights").click()
@@ -158,4 +161,4 @@ def test_a_recorded_run_is_seen_whole_and_taken_away_as_a_film(train_tab, served
         tab.get_by_role("link").get_by_text(".gif").or_(tab.locator("a[download$='.gif']")).first.click()
     assert download.value.suggested_filename == f"ddim-train-recorded-{width}-3epochs.gif"
     download.value.save_as(tmp_path / "film.gif")
-    assert recipes.read(tmp_path / "film.gif")["epochs"] == 3
+    assert read(tmp_path / "film.gif")["epochs"] == 3

@@ -1,0 +1,230 @@
+"""How good weights are: KID of their pictures by solver and number of steps, with what it takes to believe it.
+
+KID comes with its floor (training pictures in place of generated ones), its spread over generation seeds, precision
+and recall as a second opinion, and the training pictures nearest to generated ones, to show that none is a copy.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ddim.data import load_images
+from ddim.diffusion.sampling import SampleConfig
+from ddim.errors import UserError
+from ddim.evaluation.encoder import InceptionEncoder
+from ddim.evaluation.kid import kid_of_batches, kid_of_subsets
+from ddim.evaluation.precision_recall import nearest, precision_recall
+from ddim.making.generate import generate
+from ddim.media.images import grid
+from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.engine import EnginePrecision
+from ddim.model.weights import load
+
+IMAGES_AT_ONCE = 256
+NUM_NEIGHBOURS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What to measure: every solver at every number of steps, for every set of weights.
+
+    Attributes:
+        weights: Names, paths or runs, as `load` takes them, separated by commas.
+        dataset: Where the real pictures come from, as in training: they are its validation part.
+        solvers: Solvers separated by commas; those of second and higher order may have ":inclusive" after them.
+        num_steps: Numbers of steps separated by commas.
+        eta: Fresh noise in each step of the solver ddim.
+        num_images: Generated pictures per measurement.
+        generations: Measurements of each setting, each from different seeds, for mean and spread.
+        first_seed: Seed of the first picture; the others follow.
+        precision: "auto", "float32" or "bfloat16".
+        kid_block: The block of InceptionV3 whose average is the feature.
+        inception_weights: The file with InceptionV3's weights; without it they are downloaded.
+    """
+
+    weights: tuple[str, ...] = ("flowers64",)
+    dataset: str = "oxford_flowers102"
+    solvers: tuple[str, ...] = ("ddim",)
+    num_steps: tuple[int, ...] = (20,)
+    eta: float = 0.0
+    num_images: int = 1000
+    generations: int = 1
+    first_seed: int = 2**31
+    precision: EnginePrecision = "auto"
+    kid_block: str = "mixed10"
+    inception_weights: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "solvers", "num_steps"):
+            if not getattr(self, name):
+                raise UserError(f"{name} must name at least one.")
+        if self.num_images < 4:
+            raise UserError(f"num_images must be at least 4, but is {self.num_images}.")
+        if self.generations < 1:
+            raise UserError(f"generations must be at least 1, but is {self.generations}.")
+        self.ways_to_sample(SampleConfig())  # which checks them
+
+    def ways_to_sample(self, trained: SampleConfig) -> list[SampleConfig]:
+        """The ways to sample that are measured, at the signal rates of training, in the order given."""
+        ways = []
+        for num_steps in self.num_steps:
+            for solver in self.solvers:
+                name, _, node_placement = solver.partition(":")
+                way: dict[str, Any] = {"num_steps": num_steps, "solver": name}
+                way["node_placement"] = node_placement or "reference"
+                ways.append(replace(trained, **way, eta=self.eta if name == "ddim" else 0.0))
+        return ways
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured for one set of weights and one way of sampling, over generations.
+
+    Attributes:
+        weights: Name of the weights.
+        sha256: Their checksum.
+        config: How they were sampled.
+        nfe: Network evaluations per picture.
+        kid_subsets: KID by subsets, for each generation.
+        kid_batches: KID by the tutorial's batches of 64, for each generation.
+        precision: Fraction of the generated pictures that lie among the real ones, for each generation.
+        recall: Fraction of the real pictures that lie among the generated ones, for each generation.
+        first_seeds: The seed of each generation's first picture.
+    """
+
+    weights: str
+    sha256: str
+    config: SampleConfig
+    nfe: int
+    kid_subsets: list[float] = field(default_factory=list)
+    kid_batches: list[float] = field(default_factory=list)
+    precision: list[float] = field(default_factory=list)
+    recall: list[float] = field(default_factory=list)
+    first_seeds: list[int] = field(default_factory=list)
+
+
+class Evaluation:
+    """The real pictures and their features, against which weights are measured.
+
+    Attributes:
+        protocol: All that a KID from here depends on, in words.
+    """
+
+    def __init__(self, config: EvaluateConfig, image_size: int):
+        self.config = config
+        self.encoder = InceptionEncoder(config.kid_block, config.inception_weights)
+        self.training_images = load_images(config.dataset, "train", image_size)
+        self.training_features = self.encoder.features(self.training_images)
+        self.real_features = self.encoder.features(load_images(config.dataset, "validation", image_size))
+        self.protocol = (
+            f"KID of {config.num_images} generated pictures against {len(self.real_features)} validation pictures of "
+            f"{image_size} x {image_size}, {self.encoder.protocol}, bilinear resize; "
+            "comparable only with numbers of this protocol and encoder"
+        )
+
+    def floor(self) -> float:
+        """KID by subsets of as many training pictures as are generated: what perfect pictures would get."""
+        generator = np.random.default_rng(0)
+        chosen = generator.permutation(self.training_features)[: self.config.num_images]
+        return kid_of_subsets(self.real_features, chosen).mean
+
+    def measure(self, model: DiffusionModel, config: SampleConfig, show: Callable[[str], None]) -> Measurement:
+        """Generate and measure once for each generation. `show` takes a line of progress."""
+        measurement = Measurement(model.card.get("name", ""), model.card.get("sha256", ""), config, config.nfe)
+        for generation in range(self.config.generations):
+            first_seed = self.config.first_seed + generation * self.config.num_images
+            features = self.encoder.features(self._generate(model, first_seed, config, show))
+            closeness = precision_recall(self.real_features, features)
+            measurement.kid_subsets.append(kid_of_subsets(self.real_features, features).mean)
+            measurement.kid_batches.append(kid_of_batches(self.real_features, features).mean)
+            measurement.precision.append(closeness.precision)
+            measurement.recall.append(closeness.recall)
+            measurement.first_seeds.append(first_seed)
+        return measurement
+
+    def neighbours(self, model: DiffusionModel, config: SampleConfig) -> np.ndarray:
+        """Generated pictures, and below each the training picture nearest to it in features, as one picture."""
+        first = self.config.first_seed
+        images = generate(model, range(first, first + NUM_NEIGHBOURS_SHOWN), config)
+        indices, _ = nearest(self.encoder.features(images), self.training_features)
+        return grid(np.concatenate([images, self.training_images[indices]]), NUM_NEIGHBOURS_SHOWN)
+
+    def _generate(
+        self, model: DiffusionModel, first_seed: int, config: SampleConfig, show: Callable[[str], None]
+    ) -> np.ndarray:
+        parts = []
+        for start in range(0, self.config.num_images, IMAGES_AT_ONCE):
+            count = min(IMAGES_AT_ONCE, self.config.num_images - start)
+            show(f"{config.solver} {config.num_steps} steps  picture {start + 1}/{self.config.num_images}")
+            parts.append(generate(model, range(first_seed + start, first_seed + start + count), config))
+        return np.concatenate(parts)
+
+
+def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Measure all that `config` asks for. `show` takes a line of progress.
+
+    Returns {"protocol", "floor", "measurements": [...], "neighbours": picture of the first weights (H, W, 3) uint8}.
+    Raises UserError for weights of several picture sizes, and OSError without an encoder.
+    """
+    models = [load(name, config.precision) for name in config.weights]
+    sizes = {model.config.network.image_size for model in models}
+    if len(sizes) > 1:
+        raise UserError(f"Only weights of one picture size can be compared, but these have {sorted(sizes)}.")
+    show("reading pictures")
+    evaluation = Evaluation(config, sizes.pop())
+    ways = {model: config.ways_to_sample(model.sample_config()) for model in models}
+    return {
+        "protocol": evaluation.protocol,
+        "floor": evaluation.floor(),
+        "measurements": [asdict(evaluation.measure(model, way, show)) for model in models for way in ways[model]],
+        "neighbours": evaluation.neighbours(models[0], ways[models[0]][-1]),
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as text: KID x 1000 as mean and standard deviation over generations."""
+    lines = [results["protocol"], f"floor, training pictures in place of generated ones: {1000 * results['floor']:.1f}"]
+    lines += ["", "weights           solver             steps  NFE  KID subsets    KID batches    precision  recall"]
+    for measurement in results["measurements"]:
+        config = measurement["config"]
+        lines.append(
+            f"{measurement['weights']:17} {_solver_of(config):18} {config['num_steps']:5}  {measurement['nfe']:3}  "
+            f"{_spread(measurement['kid_subsets']):13}  {_spread(measurement['kid_batches']):13}  "
+            f"{np.mean(measurement['precision']):9.2f}  {np.mean(measurement['recall']):6.2f}"
+        )
+    return "\n".join(lines)
+
+
+def to_json(results: dict[str, Any]) -> str:
+    """The results without the picture."""
+    return json.dumps({name: value for name, value in results.items() if name != "neighbours"}, indent=2) + "\n"
+
+
+def chart(results: dict[str, Any]) -> np.ndarray:
+    """KID by subsets over network evaluations, a line for each solver and set of weights, (H, W, 3) uint8."""
+    from ddim.media.chart import line_chart  # here, since it brings in matplotlib, which nothing else needs
+
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    is_of_one = len({measurement["sha256"] for measurement in results["measurements"]}) == 1
+    for measurement in results["measurements"]:
+        kids = 1000 * np.array(measurement["kid_subsets"])
+        solver = _solver_of(measurement["config"])
+        name = solver if is_of_one else f"{measurement['weights']}, {solver}"
+        lines.setdefault(name, []).append((measurement["nfe"], float(kids.mean()), float(kids.std())))
+    lines = {name: sorted(line) for name, line in lines.items()}
+    evaluations = [measurement["nfe"] for measurement in results["measurements"]]
+    lines["floor"] = [(nfe, 1000 * results["floor"], 0.0) for nfe in (min(evaluations), max(evaluations))]
+    return line_chart(lines, "KID x 1000 by subsets", "network evaluations", "KID x 1000", results["protocol"])
+
+
+def _solver_of(config: dict[str, Any]) -> str:
+    """Solver, nodes and eta in words."""
+    solver = config["solver"] + (" inclusive" if config["node_placement"] == "inclusive" else "")
+    return solver + (f" eta {config['eta']:g}" if config["eta"] else "")
+
+
+def _spread(kids: list[float]) -> str:
+    return f"{1000 * np.mean(kids):6.1f} +- {1000 * np.std(kids):3.1f}"

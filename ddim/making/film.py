@@ -1,0 +1,43 @@
+"""The reverse diffusion as a film: a frame for each step."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ddim.diffusion.sampling import SampleConfig, Step
+from ddim.errors import UserError
+from ddim.making.generate import sample
+from ddim.media.animation import MAX_FRAMES
+from ddim.media.images import grid, to_uint8
+from ddim.model.diffusion_model import DiffusionModel
+
+MAX_IMAGES = 12
+
+PRESETS = {"deterministic": SampleConfig(num_steps=40), "stochastic": SampleConfig(num_steps=80, eta=1.0)}
+"""The tutorial's two animations."""
+
+
+def animate(model: DiffusionModel, seeds: Sequence[int], config: SampleConfig) -> Iterator[Step]:
+    """Yield the Steps of `sample`, each to become a frame with `frame_of`. Raises UserError as `check_film` does."""
+    check_film(seeds, config)
+    yield from sample(model, seeds, config)
+
+
+def check_film(seeds: Sequence[int], config: SampleConfig) -> None:
+    """Raise UserError for more than 12 pictures or 512 steps."""
+    if not 1 <= len(seeds) <= MAX_IMAGES:
+        raise UserError(f"An animation has 1 to {MAX_IMAGES} pictures side by side, but {len(seeds)} were asked for.")
+    if config.num_steps > MAX_FRAMES:
+        raise UserError(
+            f"An animation has a frame for each step, up to {MAX_FRAMES}, but {config.num_steps} steps were asked for."
+        )
+
+
+def frame_of(step: Step) -> np.ndarray:
+    """A frame (2 H, B * W, 3) uint8: noisy pictures side by side, and below each what the network sees in it."""
+    return grid(to_uint8(np.concatenate([step.noisy_images, step.pred_images])), columns=len(step.noisy_images))
+
+
+def noises_of(model: DiffusionModel, step: Step) -> np.ndarray:
+    """What the network takes for noise in a step, side by side (H, B * W, 3) uint8, as pictures are shown."""
+    return grid(to_uint8(model.denormalize(step.pred_noises)), columns=len(step.pred_noises))

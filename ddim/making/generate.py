@@ -1,0 +1,51 @@
+"""Pictures out of noise, by their seeds."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ddim.diffusion.noise import noises_from_seeds
+from ddim.diffusion.sampling import SampleConfig, Step, reverse_diffusion
+from ddim.errors import UserError
+from ddim.media.images import to_uint8
+from ddim.model.diffusion_model import DiffusionModel
+
+MAX_NUM_IMAGES = 1024
+
+
+def sample(
+    model: DiffusionModel, seeds: Sequence[int], config: SampleConfig | None = None, **settings: Any
+) -> Iterator[Step]:
+    """Yield a Step for each node, its pictures (B, H, W, C) float32 on the pixel scale [0, 1], not clipped.
+
+    How to sample is a SampleConfig, or its fields by name, such as `num_steps=20`; signal rates default to the model's
+    own. The picture of a seed is the same in any batch. Raises UserError, at the first step, for a wrong setting or
+    seed, and for more than 1024 pictures.
+    """
+    config = model.sample_config(config, **settings)
+    if not 1 <= len(seeds) <= MAX_NUM_IMAGES:
+        raise UserError(f"One call makes 1 to {MAX_NUM_IMAGES} pictures, but {len(seeds)} seeds were given.")
+    noises = noises_from_seeds(seeds, model.image_shape)
+    yield from sample_from(model, next(noises), config, noises)
+
+
+def generate(
+    model: DiffusionModel, seeds: Sequence[int], config: SampleConfig | None = None, **settings: Any
+) -> np.ndarray:
+    """The finished pictures (B, H, W, C) uint8 of these seeds; how to sample and errors as for `sample`."""
+    *_, last = sample(model, seeds, config, **settings)
+    return to_uint8(last.pred_images)
+
+
+def sample_from(
+    model: DiffusionModel,
+    initial_noise: np.ndarray,
+    config: SampleConfig,
+    fresh_noises: Iterator[np.ndarray] | None = None,
+) -> Iterator[Step]:
+    """As `reverse_diffusion` from this noise (B, H, W, C), but with pictures on the pixel scale [0, 1]."""
+    for step in reverse_diffusion(model.denoise, initial_noise, config, fresh_noises):
+        yield step._replace(
+            noisy_images=model.denormalize(step.noisy_images), pred_images=model.denormalize(step.pred_images)
+        )

@@ -1,0 +1,134 @@
+"""Pictures at places between seeds: at one place between two or four, and on the whole plane between four.
+
+There is no fresh noise there (eta is 0): with it, neighbouring pictures would differ by chance, not by their place.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ddim.diffusion.noise import lerp, noise_from_seeds, seed_plane, slerp
+from ddim.diffusion.sampling import SampleConfig, Step
+from ddim.errors import UserError
+from ddim.making.generate import sample_from
+from ddim.model.diffusion_model import DiffusionModel
+
+MAX_PLANE_SIZE = 16
+
+Interpolation = Literal["slerp", "lerp"]
+WAYS = {"slerp": slerp, "lerp": lerp}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place between seeds, whose noise lies between theirs.
+
+    Attributes:
+        seeds: Two, or four as the corners of a plane: top left, top right, bottom left, bottom right.
+        coordinates: In [0, 1]: between two seeds, how far from the first to the second; on a plane, across and down.
+        interpolation: "slerp" along the sphere that noise lies on; between two seeds also "lerp", straight through it.
+    """
+
+    seeds: tuple[int, ...]
+    coordinates: tuple[float, ...]
+    interpolation: Interpolation = "slerp"
+
+    def __post_init__(self) -> None:
+        if (len(self.seeds), len(self.coordinates)) not in ((2, 1), (4, 2)):
+            raise UserError(
+                "A place lies between 2 seeds with 1 coordinate, or between 4 with 2, but these are "
+                f"{len(self.seeds)} seeds and {len(self.coordinates)} coordinates."
+            )
+        if not all(0 <= coordinate <= 1 for coordinate in self.coordinates):
+            raise UserError(f"Coordinates lie between 0 and 1, but these are {list(self.coordinates)}.")
+        if len(self.seeds) == 4 and self.interpolation != "slerp":
+            raise UserError(
+                f"A plane between seeds has the interpolation 'slerp', but this one has {self.interpolation!r}."
+            )
+        if self.interpolation not in tuple(WAYS):
+            raise UserError(f"interpolation must be slerp or lerp, but is {self.interpolation!r}.")
+
+    @classmethod
+    def from_json(cls, noise: Mapping[str, Any]) -> "Place":
+        """The place that a recipe's `noise` names: {"seeds", "coordinates", "interpolation"}. Raises UserError."""
+        try:
+            seeds, coordinates = tuple(noise["seeds"]), tuple(float(number) for number in noise["coordinates"])
+            interpolation = noise["interpolation"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError("A place between seeds has seeds, coordinates and interpolation.") from error
+        return cls(seeds, coordinates, interpolation)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {
+            "seeds": list(self.seeds),
+            "coordinates": list(self.coordinates),
+            "interpolation": self.interpolation,
+        }
+
+    def noise(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The noise (*shape) float32 there. Raises UserError for what is not a seed."""
+        stops = noise_from_seeds(self.seeds, shape)
+        if len(self.seeds) == 4:
+            return seed_plane(stops, *self.coordinates)
+        return WAYS[self.interpolation](*stops, *self.coordinates)
+
+
+def sample_at(
+    model: DiffusionModel,
+    noise: Place | Mapping[str, Any],
+    config: SampleConfig | None = None,
+    **settings: Any,
+) -> Iterator[Step]:
+    """Yield a Step for each node, its picture (1, H, W, C) the one at a place, which a recipe's `noise` may name.
+
+    How to sample and its errors are as for `sample`; eta must be 0.
+    """
+    place = noise if isinstance(noise, Place) else Place.from_json(noise)
+    yield from sample_places(model, [place], model.sample_config(config, **settings))
+
+
+def sample_plane(
+    model: DiffusionModel, corners: Sequence[int], size: int, config: SampleConfig | None = None, **settings: Any
+) -> Iterator[Step]:
+    """Yield a Step for each node, its pictures (size * size, H, W, C) row by row: the plane between four seeds.
+
+    The seeds are the corners: top left, top right, bottom left, bottom right. How to sample is as for `sample`. Raises
+    UserError, at the first step, unless there are 4 seeds, a size from 2 to 16, valid settings and an eta of 0.
+    """
+    yield from sample_places(model, places_of_plane(corners, size), model.sample_config(config, **settings))
+
+
+def places_of_plane(corners: Sequence[int], size: int) -> list[Place]:
+    """The places of the pictures of a plane with `size` rows and columns, row by row. Raises UserError."""
+    if not isinstance(size, int) or not 2 <= size <= MAX_PLANE_SIZE:
+        raise UserError(f"A plane has 2 to {MAX_PLANE_SIZE} rows and columns, but {size!r} were asked for.")
+    points = [(across / (size - 1), down / (size - 1)) for down in range(size) for across in range(size)]
+    return [Place(tuple(corners), point) for point in points]
+
+
+def coordinates_at(pixel: Sequence[float], size: int, side: float) -> tuple[float, float]:
+    """The point (across, down) of a plane at this pixel (x, y) of its sheet.
+
+    The sheet has `size` rows and columns of pictures that are `side` pixels wide and high. The centre of the top left
+    one is (0, 0) and that of the bottom right one (1, 1); pixels beyond count as on the edge.
+    """
+    across, down = (round(min(max((place - side / 2) / (side * (size - 1)), 0), 1), 3) for place in pixel)
+    return across, down
+
+
+def sample_places(model: DiffusionModel, places: Sequence[Place], config: SampleConfig) -> Iterator[Step]:
+    """Yield a Step for each node, its pictures (B, H, W, C) those at these places. Raises UserError for eta above 0."""
+    check_eta(config)
+    noises = np.stack([place.noise(model.image_shape) for place in places])
+    yield from sample_from(model, noises, config)
+
+
+def check_eta(config: SampleConfig) -> None:
+    """Raise UserError if fresh noise would drown the path between two noises."""
+    if config.eta:
+        raise UserError(
+            f"Between seeds eta must be 0, but is {config.eta}: with fresh noise, neighbours would differ by chance."
+        )

@@ -1,0 +1,1 @@
+"""Between arrays and files: pictures, grids, films and charts, and the recipes inside them."""

@@ -1,0 +1,152 @@
+"""The diffusion model: a network and what is needed to read its outputs as noises and pictures."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from ddim.configuration import check_choices
+from ddim.diffusion.sampling import SampleConfig
+from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule, ScheduleName
+from ddim.diffusion.solvers import Prediction
+from ddim.errors import UserError
+from ddim.model.engine import Engine, EnginePrecision
+from ddim.model.unet import UNetConfig
+
+if TYPE_CHECKING:
+    import keras
+
+PredictionType = Literal["noise", "image", "velocity"]
+ArrayOrTensor = Any
+"""What NumPy or Keras computes with."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a set of weights means; the defaults are the tutorial's.
+
+    Attributes:
+        network: The shape of the network.
+        prediction_type: What its output is: the noise, the image, or the velocity (signal * noise - noise * image).
+        schedule: How training spread the noise levels: "cosine", "linear_variance" or "linear_log_snr".
+        min_signal_rate: How much picture is left in the noisiest training pictures, above 0.
+        max_signal_rate: How much picture there is in the clearest training pictures, at most 1.
+    """
+
+    network: UNetConfig = field(default_factory=UNetConfig)
+    prediction_type: PredictionType = "noise"
+    schedule: ScheduleName = "cosine"
+    min_signal_rate: float = MIN_SIGNAL_RATE
+    max_signal_rate: float = MAX_SIGNAL_RATE
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        if self.prediction_type == "image" and self.max_signal_rate == 1:
+            raise UserError("With prediction_type 'image', max_signal_rate must be below 1: at 1 there is no noise.")
+        self.training_schedule()  # the schedule checks the signal rates
+
+    def training_schedule(self) -> Schedule:
+        """The path along which training put noise on pictures."""
+        return SCHEDULES[self.schedule](self.min_signal_rate, self.max_signal_rate)
+
+
+class Normalizer(NamedTuple):
+    """Mean and variance of the training pictures, per channel (C,), with pixels in [0, 1]."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray) -> "Normalizer":
+        """The statistics of pictures (N, H, W, C) uint8."""
+        # From a histogram, so that no float copy of a large set is made.
+        counts = np.stack([np.bincount(images[..., channel].ravel(), minlength=256) for channel in range(3)])
+        shares, levels = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
+        mean = shares @ levels
+        return cls(mean.astype(np.float32), (shares @ levels**2 - mean**2).astype(np.float32))
+
+
+class DiffusionModel:
+    """A denoising diffusion implicit model, ready to run.
+
+    Attributes:
+        config: What the weights mean.
+        network: The float32 network whose weights are saved.
+        normalizer: What brings pictures to mean 0 and variance 1 per channel, like the noise.
+        card: What is known about the weights, from the file beside them: name, sha256, how they were trained.
+        engine: What runs the network, in its own precision.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        network: "keras.Model",
+        normalizer: Normalizer,
+        precision: EnginePrecision = "float32",
+        card: dict[str, Any] | None = None,
+        is_final: bool = False,
+    ):
+        """`precision` and `is_final`, which says that the weights will not change, are those of Engine."""
+        self.config = config
+        self.network = network
+        self.normalizer = normalizer
+        self.card = card or {}
+        self.engine = Engine(config.network, network, precision, is_final)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a picture."""
+        return (self.config.network.image_size, self.config.network.image_size, 3)
+
+    def sample_config(self, config: SampleConfig | None = None, **settings: Any) -> SampleConfig:
+        """How to sample: as `config` says, or by default at the signal rates of training, except for these settings.
+
+        `settings` are fields of SampleConfig. Raises UserError as SampleConfig does, and TypeError for any other name.
+        """
+        trained = SampleConfig(min_signal_rate=self.config.min_signal_rate, max_signal_rate=self.config.max_signal_rate)
+        return replace(config or trained, **settings)
+
+    def normalize(self, images: np.ndarray) -> np.ndarray:
+        """Pictures with pixels on the scale [0, 1] -> pictures of mean 0 and variance 1."""
+        normalized: np.ndarray = (images - self.normalizer.mean) / np.sqrt(self.normalizer.variance)
+        return normalized
+
+    def denormalize(self, images: np.ndarray) -> np.ndarray:
+        """Pictures of mean 0 and variance 1 -> pictures with pixels on the scale [0, 1], not clipped."""
+        pixels: np.ndarray = images * np.sqrt(self.normalizer.variance) + self.normalizer.mean
+        return pixels
+
+    def denoise(self, noisy_images: np.ndarray, rates: Rates) -> Prediction:
+        """What the network sees in noisy pictures (B, H, W, C) float32 that all have these rates, at unit variance."""
+        noise_variances = np.full(len(noisy_images), rates.noise**2, np.float32)
+        outputs = self.engine(noisy_images, noise_variances)
+        return read_outputs(self.config.prediction_type, outputs, noisy_images, rates)
+
+
+def read_outputs(
+    prediction_type: PredictionType, outputs: ArrayOrTensor, noisy_images: ArrayOrTensor, rates: Rates
+) -> Prediction:
+    """What a network's outputs say about noisy pictures; arrays or tensors, all of one shape."""
+    match prediction_type:
+        case "noise":
+            return Prediction(noises=outputs, images=(noisy_images - rates.noise * outputs) / rates.signal)
+        case "image":
+            return Prediction(noises=(noisy_images - rates.signal * outputs) / rates.noise, images=outputs)
+        case "velocity":  # Progressive Distillation (2202.00512), appendix D
+            return Prediction(
+                noises=rates.noise * noisy_images + rates.signal * outputs,
+                images=rates.signal * noisy_images - rates.noise * outputs,
+            )
+
+
+def targets_of(
+    prediction_type: PredictionType, noises: ArrayOrTensor, images: ArrayOrTensor, rates: Rates
+) -> ArrayOrTensor:
+    """What the network should output for `signal * images + noise * noises`: the inverse of `read_outputs`."""
+    match prediction_type:
+        case "noise":
+            return noises
+        case "image":
+            return images
+        case "velocity":
+            return rates.signal * noises - rates.noise * images

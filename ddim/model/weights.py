@@ -1,0 +1,109 @@
+"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddim.configuration import from_json
+from ddim.errors import UserError
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
+from ddim.model.engine import EnginePrecision
+from ddim.model.unet import build_unet
+
+WEIGHTS_DIR = Path(str(files("ddim"))).parent / "weights"  # what ships stands beside the package
+WEIGHTS_SUFFIX = ".weights.h5"
+BEST = "best"
+
+
+def available(runs_dir: str | Path = "runs") -> list[str]:
+    """What `load` takes: the names of the shipped weights, then the runs in `runs_dir` that have weights, as paths."""
+    shipped = [path.name.removesuffix(WEIGHTS_SUFFIX) for path in WEIGHTS_DIR.glob(f"*{WEIGHTS_SUFFIX}")]
+    runs = [path.parent.as_posix() for path in Path(runs_dir).glob(f"*/{BEST}{WEIGHTS_SUFFIX}")]
+    return sorted(shipped) + sorted(runs)
+
+
+def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionModel:
+    """The model with these weights: a name in weights/, a path (with or without its ending), or a run's folder.
+
+    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it agrees with float32.
+    Raises FileNotFoundError where there are no such weights and UserError where they are damaged.
+    """
+    stem = find(name)
+    card = {**read_card(stem), "name": str(name)}  # so that a recipe names what `load` takes
+    weights_path = Path(f"{stem}{WEIGHTS_SUFFIX}")
+    checksum = hashlib.sha256(weights_path.read_bytes()).hexdigest()
+    if checksum != card["sha256"]:
+        raise UserError(
+            f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
+            f"but {stem.name}.json says {card['sha256']!s:.8}. Fetch or train it again."
+        )
+    try:
+        config = from_json(ModelConfig, card["model"])
+        normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{stem.name}.json does not describe weights: {error}.") from error
+    network = build_unet(config.network)
+    try:
+        network.load_weights(weights_path)
+    except ValueError as error:  # Keras lists every number that does not fit
+        raise UserError(f"{weights_path.name} does not hold the network that {stem.name}.json describes.") from error
+    return DiffusionModel(config, network, normalizer, precision, card, is_final=True)
+
+
+def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
+    """Write `<stem>.weights.h5` and `<stem>.json`, each under another name first, then renamed.
+
+    `facts` go into the card as they are: how the weights were trained, what KID they reach, and by which protocol.
+    """
+    stem = Path(stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = stem.with_name(f"{stem.name}.unfinished{WEIGHTS_SUFFIX}")
+    _reserve(unfinished, sum(8192 + weight.nbytes for weight in model.network.get_weights()))
+    model.network.save_weights(unfinished)
+    card = {
+        "name": stem.name,
+        "model": asdict(model.config),
+        "normalizer": {field: values.tolist() for field, values in model.normalizer._asdict().items()},
+        **facts,
+        "sha256": hashlib.sha256(unfinished.read_bytes()).hexdigest(),
+    }
+    unfinished_card = stem.with_name(f"{stem.name}.unfinished.json")
+    unfinished_card.write_text(json.dumps(card, indent=2) + "\n")
+    unfinished.replace(f"{stem}{WEIGHTS_SUFFIX}")
+    unfinished_card.replace(f"{stem}.json")
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Raise OSError if there is no room for a file of `size` bytes: HDF5 would take the whole process down."""
+    try:
+        path.write_bytes(bytes(size))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def find(name: str | Path) -> Path:
+    """The path, without its ending, of weights given by name, path or run folder. Raises FileNotFoundError."""
+    bare = str(name).removesuffix(WEIGHTS_SUFFIX)
+    for stem in (WEIGHTS_DIR / bare, Path(bare), Path(bare) / BEST):
+        if Path(f"{stem}{WEIGHTS_SUFFIX}").is_file():
+            return stem
+    raise FileNotFoundError(f"No weights are called {str(name)!r}. There are: {', '.join(available()) or 'none'}.")
+
+
+def read_card(stem: Path) -> dict[str, Any]:
+    """The card beside the weights. Raises FileNotFoundError if there is none and UserError if it is not one of ours."""
+    path = Path(f"{stem}.json")
+    if not path.is_file():
+        raise FileNotFoundError(f"{stem.name}{WEIGHTS_SUFFIX} has no {path.name} beside it to say what it is.")
+    try:
+        card = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path.name} is not JSON: it is damaged. Fetch or train the weights again.") from error
+    if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
+        raise UserError(f"{path.name} does not describe weights: it is damaged or from another program.")
+    return card

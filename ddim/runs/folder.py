@@ -1,0 +1,152 @@
+"""The folder of a training run: all that the training process and those who watch it share.
+
+config.json          what was asked for
+metrics.jsonl        a line per epoch, and a shorter one every few seconds
+samples/             epoch_0001.png and so on: pictures of the same seeds
+checkpoints/         where the run resumes from
+best.weights.h5      with best.json: the weights of the best epoch
+status.json          how it stands
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from ddim.errors import UserError
+from ddim.model.weights import WEIGHTS_DIR
+
+State = Literal["running", "stopped", "finished", "failed"]
+RUNNING: State = "running"
+STOPPED: State = "stopped"
+FINISHED: State = "finished"
+FAILED: State = "failed"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands: one of "running", "stopped" (it can be resumed), "finished" and "failed", and how far it is.
+
+    `message` says in a sentence what a reader should know, such as why it failed or why KID is not measured.
+    `process` is the id of the process that trains or trained, `started` the Unix time when it began.
+    """
+
+    state: State
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    seconds_per_step: float | None = None
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    best_epoch: int | None = None
+    message: str = ""
+    process: int | None = None
+    started: float | None = None
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write under another name, then rename: no reader ever sees half a file."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(json.dumps(content, indent=2) + "\n")
+    unfinished.replace(path)
+
+
+def write_status(run: Path, status: Status) -> None:
+    """Write how the run stands."""
+    write_json(run / "status.json", asdict(status))
+
+
+def read_status(run: Path) -> Status:
+    """How the run stands. One that says it is running, but holds no lock, was killed: it counts as stopped."""
+    try:
+        status = Status(**json.loads((run / "status.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return Status(STOPPED, message="This run has no status yet.")
+    if status.state == RUNNING and not is_locked(run):
+        return replace(status, state=STOPPED, message="The process ended without a word; the run can be resumed.")
+    return status
+
+
+def append_metrics(run: Path, **metrics: float | None) -> None:
+    """Write one more line of metrics.jsonl."""
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(metrics) + "\n")
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, without a last one that is still being written, or anything that is not metrics."""
+    try:
+        lines = (run / "metrics.jsonl").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    metrics = []
+    for line in lines:
+        try:
+            metrics.append(json.loads(line))
+        except ValueError:
+            continue
+    return [line for line in metrics if isinstance(line, dict)]
+
+
+def cut_metrics(run: Path, step: int, epochs_done: int) -> None:
+    """Forget what was logged after a checkpoint, so that a resumed run logs every epoch once."""
+    kept = [
+        line
+        for line in read_metrics(run)
+        if (line["epoch"] <= epochs_done if "epoch" in line else line["step"] <= step)
+    ]
+    unfinished = run / "metrics.jsonl.unfinished"
+    unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    unfinished.replace(run / "metrics.jsonl")
+
+
+def sample_grids(run: Path) -> list[Path]:
+    """The pictures of each epoch so far, the first epoch first."""
+    return sorted((run / "samples").glob("epoch_*.png"))
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Hold the run; the system releases it if the process dies. Raises UserError if another process holds it."""
+    lock = FileLock(run / "lock")
+    try:
+        lock.acquire(timeout=1)  # whoever only looks holds it for an instant
+    except Timeout as error:
+        message = f"Another process is training {run.name}: stop that one first, or choose another name."
+        raise UserError(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_locked(run: Path) -> bool:
+    """Whether a process holds the run."""
+    if not run.is_dir():
+        return False
+    try:
+        with FileLock(run / "lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that cannot be written: nobody trains in it
+        return False
+
+
+def folder_of(runs_dir: str | Path, name: str) -> Path:
+    """The folder of a run. Raises UserError for a name that might lead elsewhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name or ""):
+        raise UserError(f"A run's name has up to 64 letters, digits, dots, dashes and underscores, but is {name!r}.")
+    return Path(runs_dir) / name
+
+
+def recorded(runs_dir: str | Path) -> list[Path]:
+    """The folders of all runs, the newest first, and last the runs behind the shipped weights."""
+    configs = sorted(Path(runs_dir).glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent for path in configs] + sorted(WEIGHTS_DIR.glob("*.run"))

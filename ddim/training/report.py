@@ -1,0 +1,112 @@
+"""What a training process reports while it runs: status.json, metrics.jsonl, a line on the terminal, TensorBoard."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from ddim.errors import UserError
+from ddim.runs.folder import RUNNING, State, Status, append_metrics, read_status, write_status
+from ddim.training.checkpoints import Progress
+
+SECONDS_BETWEEN_LINES = 5
+SECONDS_BETWEEN_STATUSES = 1
+
+
+class Report:
+    """Reports how one run stands, but not too often.
+
+    Attributes:
+        message: A sentence for every reader of the status, such as why KID is not measured.
+    """
+
+    def __init__(self, run: Path, epochs: int, batch_size: int, show: Callable[[str], None], tensorboard: bool):
+        """`show` puts a line on the terminal. Raises UserError where TensorBoard is wanted but not installed."""
+        self.run = run
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.show = show
+        self.message = ""
+        self.steps_per_epoch = 0
+        self.seconds_per_step: float | None = None
+        self.started = self.batch_time = self.line_time = time.time()
+        self.status_time = 0.0
+        self.write_scalars = _tensorboard_writer(run) if tensorboard else None
+
+    def beginning(self, message: str) -> None:
+        """Before anything is known: a resumed run still stands where it stood."""
+        before = read_status(self.run)
+        status = replace(before, state=RUNNING, message=message, process=os.getpid(), started=self.started)
+        write_status(self.run, status)
+
+    def batch(self, progress: Progress, losses: dict[str, float]) -> None:
+        """After every batch; `losses` are means of the epoch so far."""
+        now = time.time()
+        seconds, self.batch_time = now - self.batch_time, now
+        # An average over the last ten steps or so, in which outliers such as compiling and checkpoints soon fade.
+        before = self.seconds_per_step if self.seconds_per_step is not None else seconds
+        self.seconds_per_step = 0.9 * before + 0.1 * min(seconds, 2 * before)
+        if now - self.line_time >= SECONDS_BETWEEN_LINES:
+            self.line_time = now
+            append_metrics(self.run, step=progress.step, **losses)
+        if now - self.status_time >= SECONDS_BETWEEN_STATUSES:
+            self.status(RUNNING, progress)
+            self.show(self._line(progress, losses, self.seconds_per_step))
+
+    def epoch(self, progress: Progress, metrics: dict[str, float | None]) -> None:
+        """After every epoch, with all that was measured."""
+        append_metrics(self.run, epoch=progress.epochs_done, step=progress.step, **metrics)
+        if self.write_scalars:
+            self.write_scalars(progress.step, metrics)
+        self.status(RUNNING, progress)
+        self.batch_time = time.time()
+
+    def status(self, state: State, progress: Progress, message: str | None = None) -> None:
+        """Write how the run stands, with this message in place of the lasting one."""
+        self.status_time = time.time()
+        total_steps = self.epochs * self.steps_per_epoch
+        speed = self.seconds_per_step
+        status = Status(
+            state=state,
+            step=progress.step,
+            total_steps=total_steps,
+            epoch=min(progress.epochs_done + 1, self.epochs),
+            epochs=self.epochs,
+            seconds_per_step=speed,
+            images_per_second=self.batch_size / speed if speed else None,
+            seconds_left=speed * (total_steps - progress.step) if speed else None,
+            best_epoch=progress.best_epoch,
+            message=self.message if message is None else message,
+            process=os.getpid(),
+            started=self.started,
+        )
+        write_status(self.run, status)
+
+    def _line(self, progress: Progress, losses: dict[str, float], seconds_per_step: float) -> str:
+        left = seconds_per_step * (self.epochs * self.steps_per_epoch - progress.step)
+        return (
+            f"epoch {progress.epochs_done + 1}/{self.epochs}  step {progress.step}  loss {losses['loss']:.4f}  "
+            f"{self.batch_size / seconds_per_step:.1f} pictures/s  {timedelta(seconds=round(left))} left"
+        )
+
+
+def _tensorboard_writer(run: Path) -> Callable[[int, dict[str, float | None]], None]:
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(run / "tensorboard"))
+    try:
+        with writer.as_default():
+            tf.summary.scalar("epochs", 0, step=0)
+    except Exception as error:
+        raise UserError("TensorBoard is not installed: pip install tensorboard.") from error
+
+    def write(step: int, metrics: dict[str, float | None]) -> None:
+        with writer.as_default():
+            for name, number in metrics.items():
+                if number is not None:
+                    tf.summary.scalar(name, number, step=step)
+        writer.flush()
+
+    return write

@@ -1,0 +1,61 @@
+"""A training run from its beginning to its end; trainer.py is what happens in between."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from ddim.data import load_images
+from ddim.errors import BUG, UserError
+from ddim.runs.folder import FAILED, FINISHED, STOPPED, locked, write_json
+from ddim.training.checkpoints import Progress
+from ddim.training.config import StopRequested, TrainConfig
+from ddim.training.report import Report
+
+
+def train(config: TrainConfig, run: Path, show: Callable[[str], None] = lambda line: None) -> signal.Signals | None:
+    """Train in the folder `run`, from its last checkpoint if it has one, until the end, Ctrl-C or SIGTERM.
+
+    On either signal the batch is finished, everything is saved, and the signal is returned. `show` takes a line of
+    progress now and then. Raises UserError or OSError for what cannot be trained or written, and FloatingPointError
+    if the loss diverges; whatever ends it, the run's status says so too.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    with locked(run), _noted_signals() as stop_requested:
+        report = Report(run, config.epochs, config.batch_size, show, config.tensorboard)
+        progress = Progress()
+        report.beginning("Reading pictures and compiling the network.")
+        write_json(run / "config.json", asdict(config))
+        try:
+            # Pictures first, Keras after them: what is wrong with a data set is reported at once.
+            image_size = config.model.network.image_size
+            images = load_images(config.dataset, "train", image_size)
+            validation_images = load_images(config.dataset, "validation", image_size)
+            from ddim.training.trainer import Trainer
+
+            trainer = Trainer(config, run, report, images, validation_images)
+            progress = trainer.progress
+            trainer.run_epochs(stop_requested)
+        except (UserError, OSError, FloatingPointError) as error:
+            report.status(FAILED, progress, str(error))
+            raise
+        except Exception:
+            report.status(FAILED, progress, f"{BUG}: train.log in its folder says what.")
+            raise
+        finished = progress.epochs_done == config.epochs
+        report.status(FINISHED if finished else STOPPED, progress)
+        return None if finished else stop_requested()
+
+
+@contextmanager
+def _noted_signals() -> Iterator[StopRequested]:
+    """Ctrl-C and SIGTERM are only noted; what is yielded returns the first one that came."""
+    noted: list[signal.Signals] = []
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, lambda number, frame: noted.append(signal.Signals(number))) for kind in kinds]
+    try:
+        yield lambda: noted[0] if noted else None
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)

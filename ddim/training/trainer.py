@@ -1,0 +1,181 @@
+"""From pictures to weights, as a run that can be killed at any moment and resumed.
+
+The network learns by plain supervised `fit`, one call an epoch, on batches that come with their noise (examples.py,
+learning.py). What happens between epochs is ordinary code. All that is kept is in the run's folder.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ddim.errors import UserError
+from ddim.evaluation.encoder import InceptionEncoder
+from ddim.model.diffusion_model import DiffusionModel, Normalizer
+from ddim.model.unet import BatchNormalization, build_unet
+from ddim.model.weights import BEST, load, save
+from ddim.runs.folder import cut_metrics
+from ddim.training.checkpoints import Variables, restore_checkpoint, save_checkpoint
+from ddim.training.config import StopRequested, TrainConfig
+from ddim.training.devices import devices, network_precision
+from ddim.training.examples import Batches, training_examples
+from ddim.training.learning import AfterEachBatch, compile_losses, diverged, learning_network, new_optimizer
+from ddim.training.report import Report
+from ddim.training.validation import kid_meter, save_samples, validation_losses
+
+
+class Trainer:
+    """A run in memory: the pictures, the network that learns, its average, and where it stands."""
+
+    def __init__(
+        self, config: TrainConfig, run: Path, report: Report, images: np.ndarray, validation_images: np.ndarray
+    ):
+        """Pictures are (N, H, W, 3) uint8. Raises UserError for too few of them, and for weights that do not fit."""
+        self.config = config
+        self.run = run
+        self.report = report
+        self.devices = devices(config.distribute, config.batch_size)
+        keras.utils.set_random_seed(config.seed)
+
+        # Validation pictures are shuffled once, so that any part of them covers all categories.
+        validation_images = np.random.default_rng(0).permutation(validation_images)
+        self.steps_per_epoch = report.steps_per_epoch = config.repetitions * len(images) // config.batch_size
+        if self.steps_per_epoch == 0:
+            raise UserError(f"{len(images)} training pictures do not fill one batch of {config.batch_size}.")
+
+        # Networks: one learns, on all devices; `model` holds its average, on one: all that is ever shown.
+        self.model = _initial_model(config, images)
+        with self.devices():
+            self._build_learner()
+
+        # Measures.
+        self.examples_at = training_examples(
+            images, config.batch_size, config.horizontal_flips, config.seed, config.model, self.model.normalizer
+        )
+        self.measure_losses = validation_losses(
+            self.model, validation_images, config.batch_size, config.seed, config.loss, config.loss_on
+        )
+        self.measure_kid, self.kid_protocol = self._kid_meter(validation_images[: config.kid_images])
+
+        # Where it stands.
+        self.progress = restore_checkpoint(run / "checkpoints", self._variables())
+        self.checkpoint_time = time.monotonic()
+        cut_metrics(run, self.progress.step, self.progress.epochs_done)
+
+    def _build_learner(self) -> None:
+        config, mirrored = self.config, self.config.distribute == "mirrored"
+        precision = network_precision(config.precision)
+        on_one_device: BatchNormalization = "fused" if keras.backend.backend() == "tensorflow" else "plain"
+        self.network = build_unet(config.model.network, precision, "synchronized" if mirrored else on_one_device)
+        self.network.set_weights(self.model.network.get_weights())
+        self.learner = learning_network(self.network, config.model.prediction_type)
+        decay_steps = config.epochs * self.steps_per_epoch if config.learning_rate_decay == "cosine" else None
+        loss_scaling = precision == "mixed_float16"
+        self.optimizer = new_optimizer(
+            config.learning_rate, decay_steps, config.weight_decay, config.clip_norm, loss_scaling, mirrored
+        )
+        self.optimizer.build(self.learner.trainable_variables)
+        compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
+
+    def run_epochs(self, stop_requested: StopRequested) -> None:
+        """Go on until the last epoch is done or a stop is requested; then everything is saved."""
+        while self.progress.epochs_done < self.config.epochs:
+            self.learn(stop_requested)
+            if stop_requested():
+                self._save_checkpoint()
+                return
+            self._close_epoch()
+            self._save_checkpoint()
+
+    def learn(self, stop_requested: StopRequested) -> None:
+        """The rest of the epoch under way, unless a stop is requested."""
+        end = (self.progress.epochs_done + 1) * self.steps_per_epoch
+        if self.progress.step == end:  # stopped between the last batch and the measuring
+            return
+
+        def after_batch(losses: dict[str, float]) -> None:
+            self.report.batch(self.progress, losses)
+            if time.monotonic() - self.checkpoint_time > 60 * self.config.checkpoint_minutes:
+                self._save_checkpoint()
+
+        callback = AfterEachBatch(
+            self.model.network.weights,
+            self.network.weights,
+            self.config.ema_momentum,
+            self.progress,
+            stop_requested,
+            after_batch,
+        )
+        batches = Batches(self.examples_at, self.progress.step, end)
+        with self.devices():
+            self.learner.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
+
+    def _close_epoch(self) -> None:
+        """Measure, show, keep the weights if they are the best so far, and log."""
+        progress = self.progress
+        progress.epochs_done += 1
+        self.report.show(f"epoch {progress.epochs_done}/{self.config.epochs}  measuring")
+        losses = {name: total / progress.loss_count for name, total in progress.loss_sums.items()}
+        validation = self.measure_losses()
+        if not math.isfinite(validation["val_loss"]):
+            raise FloatingPointError(diverged(validation["val_loss"], progress.step))
+        kid = self.measure_kid(self.model) if self.measure_kid else None
+        save_samples(self.model, self.run / "samples" / f"epoch_{progress.epochs_done:04d}.png")
+
+        measure = validation["val_loss"] if kid is None else kid
+        if progress.best is None or measure < progress.best:
+            progress.best, progress.best_epoch = measure, progress.epochs_done
+            save(
+                self.model,
+                self.run / BEST,
+                training={**asdict(self.config), "epoch": progress.epochs_done, "step": progress.step},
+                kid={"value": kid, "protocol": self.kid_protocol},
+                val_loss=validation["val_loss"],
+            )
+        learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+        metrics = {**losses, **validation, "kid": kid, "kid_std": None}
+        self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
+        progress.seconds, progress.loss_sums, progress.loss_count = 0.0, {}, 0
+
+    def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], float] | None, str]:
+        """How KID is measured and by which protocol, or None and why it is not."""
+        if len(images) < 2:
+            return None, "KID is not measured: no pictures were asked for."
+        try:
+            encoder = InceptionEncoder(self.config.kid_block, self.config.inception_weights)
+        except OSError as error:
+            self.report.message = f"KID is not measured, so the best epoch has the lowest validation loss. {error}"
+            return None, self.report.message
+        return kid_meter(encoder, images)
+
+    def _variables(self) -> Variables:
+        return {
+            "network": self.network.weights,
+            "average": self.model.network.weights,
+            "optimizer": self.optimizer.variables,
+        }
+
+    def _save_checkpoint(self) -> None:
+        save_checkpoint(self.run / "checkpoints", self.progress, self._variables())
+        self.checkpoint_time = time.monotonic()
+
+
+def _initial_model(config: TrainConfig, images: np.ndarray) -> DiffusionModel:
+    """A fresh model for these pictures, or one that goes on from `init_weights`, whose noise levels may differ.
+
+    Raises UserError if those are weights of another network, or for another prediction.
+    """
+    if config.init_weights is None:
+        return DiffusionModel(config.model, build_unet(config.model.network), Normalizer.of(images))
+    model = load(config.init_weights, "float32")
+    wanted = (config.model.network, config.model.prediction_type)
+    if (model.config.network, model.config.prediction_type) != wanted:
+        raise UserError(
+            f"{config.init_weights} cannot be trained further like this: they are weights of {model.config}, "
+            f"but the run has {config.model}."
+        )
+    return DiffusionModel(config.model, model.network, model.normalizer)  # whose weights may change

@@ -1,0 +1,97 @@
+"""The column of a tab that says how to make the same again, here and elsewhere, and takes it to another tab."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.events import Dependency
+
+from ddim.making.recipe import Recipe
+from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.settings import Settings, address_of
+from ddim.ui.snippets import is_of_file, snippet_of
+
+DESTINATIONS = {"generate": "Generate", "compare": "Compare", "interpolate": "Interpolate", "animate": "Animate"}
+MAKE_ABSOLUTE = "(address) => address && new URL(address, window.location.href).href"
+
+
+class Column(NamedTuple):
+    """The column of a tab with these settings; `recipe` holds the JSON of all that was made, or of the one selected."""
+
+    tab: str
+    settings: Settings
+    address: gr.Textbox
+    snippet: gr.Code
+    recipe: gr.JSON
+    send: dict[str, gr.Button]
+
+
+class Tab(NamedTuple):
+    """What other tabs and addresses need from a tab. After each of `made` its column is about a new result."""
+
+    settings: Settings
+    column: Column
+    made: Sequence[Dependency]
+
+
+def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Column:
+    """Lay out the column of this tab, whose first screen shows what `recipe` makes."""
+    with gr.Accordion("The same again"):
+        address = gr.Textbox(
+            address_of(tab, settings, recipe) if recipe else None,
+            label="Address of this page with these settings",
+            buttons=["copy"],
+            interactive=False,
+        )
+        snippet = _snippet(recipe)
+        with gr.Accordion("Recipe, as in the text of each file", open=False):
+            shown = gr.JSON(recipe.to_json() if recipe else None, show_label=False, buttons=["copy"])
+        gr.Markdown("Take it to", elem_classes="take")
+        with gr.Row(elem_classes="send"):
+            send = {
+                name: gr.Button(label, size="sm", min_width=80) for name, label in DESTINATIONS.items() if name != tab
+            }
+    return Column(tab, settings, address, snippet, shown, send)
+
+
+def describe_after(event: Any, column: Column) -> Dependency:
+    """Wire: after this event, a method such as `generated.success`, say how to make what `column.recipe` holds."""
+
+    def describe(told: dict[str, Any] | None) -> tuple[str | None, gr.Code]:
+        with errors_shown():
+            recipe = Recipe.from_json(told) if told else None
+            return address_of(column.tab, column.settings, recipe) if recipe else None, _snippet(recipe)
+
+    described = event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
+    return described.then(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)
+
+
+def describe_run(run: Dependency, column: Column) -> Dependency:
+    """Wire: say how to make again what a run makes, even if it is stopped. Returns the event that ends this."""
+    describe_after(run.failure, column)
+    return describe_after(run.success, column)
+
+
+def follow_gallery(gallery: gr.Gallery, recipe_of_all: gr.State, column: Column) -> None:
+    """Wire: the column is about the picture being looked at, and about all of them when the visitor closes it."""
+
+    def recipe_of_selected(recipe: Recipe, selected: gr.SelectData) -> dict[str, Any]:
+        return recipe.pictures()[selected.index].to_json()
+
+    selected = gallery.select(recipe_of_selected, recipe_of_all, column.recipe, **PRIVATE)
+    left = gallery.preview_close(lambda recipe: recipe.to_json(), recipe_of_all, column.recipe, **PRIVATE)
+    for event in (selected, left):
+        describe_after(event.success, column)
+
+
+def _snippet(recipe: Recipe | None) -> gr.Code:
+    """Python for pictures, a command for files."""
+    is_command, text = bool(recipe and is_of_file(recipe)), snippet_of(recipe) if recipe else None
+    return gr.Code(
+        text,
+        language="shell" if is_command else "python",
+        label="Command" if is_command else "Python",
+        buttons=["copy"],
+        show_line_numbers=False,
+        interactive=False,
+    )

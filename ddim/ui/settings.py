@@ -1,0 +1,195 @@
+"""Settings by their names: from an address, a file or another tab into the controls of a tab, and back."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import gradio as gr
+from gradio.components import Component
+
+from ddim.diffusion.noise import parse_seeds, seed_range
+from ddim.diffusion.sampling import SampleConfig, parse_step_counts
+from ddim.errors import UserError
+from ddim.making.recipe import Recipe
+from ddim.model.weights import available, find, read_card
+from ddim.notation import in_a_row, written, written_numbers
+from ddim.ui.controls import SamplingControls, choices_against
+from ddim.ui.models import trained_rates
+from ddim.ui.reading import NUMBERS, read_number, read_weights
+
+SAMPLING = tuple(field.name for field in fields(SampleConfig))
+WAY_OF_SAMPLING = ("solver", "eta", "node_placement")
+ALWAYS_TOLD = ("num_steps", *WAY_OF_SAMPLING)
+MAX_SEEDS = 64
+
+
+class Setting(NamedTuple):
+    """A control of a tab, and how a value in an address or a recipe becomes its own.
+
+    `read` raises UserError for an impossible value. `add`, where there is one, is used instead for a picture that
+    another tab sends: it turns what the control holds and the picture's value into what the control is to hold.
+    """
+
+    control: Component
+    read: Callable[[Any], Any]
+    add: Callable[[Any, Any], Any] | None = None
+
+
+Settings = Mapping[str, Setting]
+
+
+def sampling_settings(sampling: SamplingControls) -> dict[str, Setting]:
+    """The settings that are fields of SampleConfig and have a control."""
+    return {name: Setting(control, partial(_read_sampling, name)) for name, control in sampling.fields.items()}
+
+
+def weights_setting(control: gr.Dropdown, runs_dir: str) -> Setting:
+    """The setting of which weights make the pictures."""
+    return Setting(control, partial(read_weights, runs_dir=runs_dir))
+
+
+def first_seeds(at_most: int) -> Callable[[Any, Any], str]:
+    """An `add` for a Setting: as many of the seeds that are sent as the tab has room for, in place of its own."""
+    return lambda held, sent: written_numbers(parse_seeds(sent, 1, MAX_SEEDS)[:at_most])
+
+
+def tab_of(recipe: Recipe) -> str:
+    """The tab that makes what this recipe makes."""
+    if recipe.place or recipe.command == "plane":
+        return "interpolate"
+    return "generate" if recipe.command == "sample" else recipe.command
+
+
+def values_of(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says, by the names of settings of any tab."""
+    values: dict[str, Any] = {"weights": recipe.weights.weights, "sha256": recipe.weights.sha256}
+    values |= asdict(recipe.config) | {"mode": "walk", "solvers": [recipe.config.solver]}
+    if recipe.place:
+        values |= {"seeds": list(recipe.place.seeds), "interpolation": recipe.place.interpolation}
+        if len(recipe.place.coordinates) == 2:
+            across, down = recipe.place.coordinates
+            values |= {"mode": "plane", "across": across, "down": down}
+    else:
+        values |= {"seeds": list(recipe.seeds)}
+    if recipe.walk:
+        values |= asdict(recipe.walk)
+    if recipe.command == "plane":
+        values |= {"mode": "plane", "size": recipe.size}
+    if recipe.command == "compare":
+        values |= {"num_steps": list(recipe.step_counts), "solvers": list(recipe.solvers)}
+        values |= {"against": recipe.against[0].weights if recipe.against else None}
+    return told(values)
+
+
+def told(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of settings, from an address or a recipe, in all forms that tabs have.
+
+    Seeds are there both as `seed` and `num_images`, for some in a row, and as the text `seeds`; a solver is there as
+    `solvers` too. What makes no sense is left as it is, for those who read it to refuse.
+    """
+    values = dict(values)
+    if "seed" in values:
+        values.setdefault("mode", "walk")
+    if "solver" in values:
+        values.setdefault("solvers", [values["solver"]])
+    with suppress(UserError, TypeError):
+        if "seeds" in values:
+            seeds = parse_seeds(values["seeds"], 1, MAX_SEEDS)
+        elif "seed" in values:
+            num_images = read_number("num_images", values.get("num_images", 1))
+            seeds = tuple(seed_range(read_number("seed", values["seed"]), num_images))
+        else:
+            return values
+        num_images = len(seeds) if in_a_row(seeds) else 1
+        values |= {"seeds": written_numbers(seeds), "seed": seeds[0], "num_images": num_images}
+    return values
+
+
+def read(
+    settings: Settings, values: Mapping[str, Any], runs_dir: str, held: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """What the controls of `settings` are to hold, and a sentence for any of the `values` that cannot be kept.
+
+    `held` is what those controls that a value can be added to hold now, if a picture is sent.
+    """
+    kept, ignored, warnings = {}, [], []
+    for name in settings.keys() & values.keys():
+        try:
+            add = settings[name].add if held and name in held else None
+            kept[name] = add(held[name], values[name]) if add and held else settings[name].read(values[name])
+        except (UserError, TypeError):
+            ignored.append(name)
+    if "weights" in kept:
+        with suppress(UserError, OSError):  # whoever uses damaged weights will be told
+            trained = trained_rates(kept["weights"])
+            kept |= {name: rate for name, rate in trained.items() if name in settings and name not in values}
+    if kept.keys() & {"solver", "eta"}:  # then it is not the page's way of sampling, and the rest is as in a command
+        defaults = asdict(SampleConfig())
+        kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in values}
+    sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
+    try:
+        SampleConfig(**sampling)
+    except UserError:  # each is right, but they do not go together
+        ignored += sampling.keys() & values.keys()
+        kept = {name: kept[name] for name in kept if name not in sampling}
+    if ignored:
+        names = ", ".join(name for name in settings if name in ignored)
+        warnings.append(f"These settings have values that are not possible here, and were ignored: {names}.")
+    checksum = values.get("sha256", values.get("sha"))
+    if checksum is not None and (warning := _warning_of_other_weights(kept, str(checksum), runs_dir)):
+        warnings.append(warning)
+    return kept, warnings
+
+
+def updates_of(settings: Settings, kept: Mapping[str, Any], runs_dir: str) -> list[Any]:
+    """An update for each control of `settings`; weights can be chosen from those there are by now."""
+    updates = {name: kept.get(name, gr.skip()) for name in settings}
+    for name, choices in (("weights", available(runs_dir)), ("against", choices_against(runs_dir))):
+        if name in settings:
+            updates[name] = gr.Dropdown(choices, **({"value": kept[name]} if name in kept else {}))
+    return list(updates.values())
+
+
+def address_of(tab: str, settings: Settings, recipe: Recipe) -> str:
+    """The query string that opens this tab with the settings of `recipe`; what is left out has its default.
+
+    Signal rates are those of the weights' training by default.
+    """
+    name, checksum = recipe.weights
+    if name is None or checksum is None:
+        raise UserError("Only pictures made with weights from a file have an address.")
+    values, defaults = values_of(recipe), asdict(SampleConfig()) | trained_rates(name)
+    query = {
+        name: _written(values[name])
+        for name in settings
+        if values.get(name) is not None and (name in ALWAYS_TOLD or values[name] != defaults.get(name))
+    }
+    return "?" + urlencode({"tab": tab, **query, "sha": checksum[:8]}, safe=",")
+
+
+def _read_sampling(name: str, value: Any) -> Any:
+    if name == "num_steps":
+        return read_number(name, max(parse_step_counts(value)) if isinstance(value, list | tuple) else value)
+    if name in NUMBERS:
+        return read_number(name, value)
+    return getattr(SampleConfig(**{name: value}), name)
+
+
+def _written(value: Any) -> str:
+    """A value as an address has it."""
+    return str(value).lower() if isinstance(value, bool) else written(value)
+
+
+def _warning_of_other_weights(kept: Mapping[str, Any], checksum: str, runs_dir: str) -> str | None:
+    names = [kept["weights"]] if "weights" in kept else available(runs_dir)[:1]
+    for name in names:
+        try:
+            ours = read_card(find(name))["sha256"]
+        except (UserError, OSError) as error:
+            return str(error)
+        if not checksum or not ours.startswith(checksum):
+            return f"The weights {name} are not those that were used, so the pictures will look different."
+    return None

@@ -1,0 +1,1 @@
+"""The tabs of the page: each lays out its controls and pictures, then wires them."""

@@ -1,0 +1,5 @@
+"""The tab Compare."""
+
+from ddim.ui.tabs.compare.tab import build
+
+__all__ = ["build"]

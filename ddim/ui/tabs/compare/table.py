@@ -1,0 +1,112 @@
+"""The table of the tab Compare: a row for each number of steps, solver and weights, and a column for each seed."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from ddim.diffusion.sampling import SampleConfig
+from ddim.making.compare import Cell, Comparison
+from ddim.making.recipe import Recipe, Weights
+from ddim.media.images import save_png
+from ddim.notation import counted
+from ddim.ui.gradio_cache import address_of, save_picture
+
+INVITATION = "<p>Each row will be a number of steps, each column a seed.</p>"
+
+# Selected pictures take turns: the first is for the left of the slider, the next for its right.
+SELECT = """
+let side = "right";
+element.addEventListener("click", ({target}) => {
+    const picture = target.closest("button")?.querySelector("img");
+    if (picture) {
+        side = side === "left" ? "right" : "left";
+        trigger("select", {side, picture: picture.alt});
+    }
+});
+"""
+
+
+class Row(NamedTuple):
+    """The pictures of one cell of a comparison: their names, their recipes, and where they are once they are made."""
+
+    weights: str
+    config: SampleConfig
+    names: list[str]
+    recipes: list[Recipe]
+    sources: list[str]
+    seconds: float | None = None
+
+
+def lay_out() -> gr.HTML:
+    """Lay out the table; its value is what `show` returns. Its event `select` has `side` and the name `picture`."""
+    return gr.HTML(INVITATION, js_on_load=SELECT, apply_default_css=False, elem_classes="comparison")
+
+
+def planned(comparison: Comparison) -> list[Row]:
+    """The rows of a comparison before anything is made."""
+    seeds, contenders = comparison.seeds, comparison.contenders
+    rows = []
+    for name, config in comparison.plan():
+        parts = [counted(config.num_steps, "step"), config.solver, *([name] if len(contenders) > 1 else [])]
+        weights = Weights.of(contenders[name].model)
+        names = [", ".join([f"seed {seed}", *parts]) for seed in seeds]
+        recipes = [Recipe("sample", weights, config, [seed]) for seed in seeds]
+        rows.append(Row(name, config, names, recipes, [""] * len(seeds)))
+    return rows
+
+
+def forming(row: Row, cell: Cell) -> Row:
+    """The row as it stands, its pictures inside the page."""
+    return row._replace(sources=[_inside(image) for image in cell.images])
+
+
+def finished(row: Row, cell: Cell, owner: gr.HTML) -> tuple[Row, list[str]]:
+    """The row with its pictures as files that `owner` shows, each with its recipe inside, and their paths."""
+    paths = [
+        save_picture(image, recipe.to_json(), _file_name(name), owner)
+        for image, recipe, name in zip(cell.images, row.recipes, row.names, strict=True)
+    ]
+    return row._replace(sources=[address_of(path) for path in paths], seconds=cell.seconds), paths
+
+
+def show(rows: Sequence[Row], seeds: Sequence[int]) -> str:
+    """The table as HTML."""
+    columns = "".join(f'<th scope="col">seed {seed}</th>' for seed in seeds)
+    several_weights = len({row.weights for row in rows}) > 1
+    body = "".join(_show_row(row, several_weights) for row in rows)
+    return (
+        '<div tabindex="0" role="region" aria-label="Pictures by numbers of steps">'
+        f'<table style="--seeds: {len(seeds)}">'
+        f"<thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _show_row(row: Row, tells_weights: bool) -> str:
+    seconds = [f"{row.seconds:.2f} s"] if row.seconds is not None else []
+    weights = [row.weights] if tells_weights else []
+    details = [row.config.solver, counted(row.config.nfe, "evaluation"), *seconds, *weights]
+    told = "".join(f"<small>{escape(detail)}</small>" for detail in details)
+    pictures = "".join(map(_show_picture, row.names, row.sources))
+    return f'<tr><th scope="row">{counted(row.config.num_steps, "step")}{told}</th>{pictures}</tr>'
+
+
+def _show_picture(name: str, source: str) -> str:
+    if not source:
+        return "<td><span></span></td>"
+    name, source = escape(name), escape(source)
+    return f'<td><button type="button" title="{name}"><img src="{source}" alt="{name}"></button></td>'
+
+
+def _inside(image: np.ndarray) -> str:
+    content = io.BytesIO()
+    save_png(content, image)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _file_name(name: str) -> str:
+    return "-".join("".join(letter for letter in part if letter.isalnum()) for part in name.split(", "))

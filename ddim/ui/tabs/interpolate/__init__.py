@@ -1,0 +1,5 @@
+"""The tab Interpolate."""
+
+from ddim.ui.tabs.interpolate.tab import build
+
+__all__ = ["build"]

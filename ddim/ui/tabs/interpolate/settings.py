@@ -1,0 +1,126 @@
+"""The settings of the tab Interpolate: its controls, how their values are read, and what a picture sent here does."""
+
+import json
+from functools import partial
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ddim.diffusion.noise import parse_seeds
+from ddim.errors import UserError
+from ddim.making.walk import MAX_STOPS, WalkConfig
+from ddim.notation import written
+from ddim.ui import controls
+from ddim.ui.handlers import PRIVATE
+from ddim.ui.reading import read_number, read_switch
+from ddim.ui.settings import MAX_SEEDS, Setting, sampling_settings, weights_setting
+
+MODES = [("Walk from seed to seed", "walk"), ("Plane between four seeds", "plane")]
+INTERPOLATIONS = [("Along the sphere (slerp)", "slerp"), ("Straight through it (lerp)", "lerp")]
+EASINGS = [("Even", "linear"), ("Slower at each stop", "smooth")]
+WHY_SPHERE = (
+    "The straight way leaves the sphere that noise lies on, so pictures fade halfway: try it to see why it fails."
+)
+WHY_NO_ETA = "Eta is 0 here: with fresh noise, neighbours would differ by chance, not by their place."
+NUM_CORNERS = 4
+
+# Seeds to begin with; in the browser, those of the mode that is left become those of the one that is chosen.
+FIRST_SEEDS = {"walk": "3,8", "plane": "3,8,21,5"}
+CHANGE_FIRST_SEEDS = f"""(mode, seeds) => {{
+    const first = {json.dumps(FIRST_SEEDS)};
+    return Object.values(first).includes(seeds) ? first[mode] : seeds;
+}}"""
+
+
+class Controls(NamedTuple):
+    """What to make; `walk` has the fields of WalkConfig by their names, `size` is that of a plane."""
+
+    mode: gr.Radio
+    seeds: gr.Textbox
+    walk: dict[str, Any]
+    size: gr.Slider
+    weights: gr.Dropdown
+    sampling: controls.SamplingControls
+
+
+def lay_out(runs_dir: str) -> Controls:
+    """Lay out and wire the controls."""
+    default = WalkConfig()
+    with gr.Group():
+        mode = gr.Radio(MODES, value="walk", label="What to make", interactive=True, elem_classes="mode")
+        seeds = gr.Textbox(
+            FIRST_SEEDS["walk"],
+            label="Seeds",
+            info="For a walk, its 2 to 8 stops, such as 3,8,21. For a plane, its 4 corners: top left, top right, "
+            "bottom left, bottom right.",
+        )
+        with gr.Column(elem_classes="walk-only", variant="compact"):
+            walk = {
+                "frames": controls.slider("frames", default.frames),
+                "loop": gr.Checkbox(default.loop, label="Loop: from the last stop back to the first"),
+                "interpolation": gr.Radio(INTERPOLATIONS, value=default.interpolation, label="Way", info=WHY_SPHERE),
+                "easing": gr.Radio(EASINGS, value=default.easing, label="Pace"),
+            }
+        with gr.Column(elem_classes="plane-only", variant="compact"):
+            size = controls.slider("size", 8)
+        weights = controls.weights_selector(runs_dir)
+        sampling = controls.sampling_controls(weights, controls.PRESETS, without=("eta", "variance"))
+    gr.Markdown(WHY_NO_ETA, elem_classes="note")
+    mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **PRIVATE)
+    return Controls(mode, seeds, walk, size, weights, sampling)
+
+
+def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
+    """The settings by the names of addresses and recipes."""
+    return {
+        "mode": Setting(chosen.mode, read_mode),
+        "seeds": Setting(chosen.seeds, lambda value: written(read_stops(value)), add_stop),
+        **{name: Setting(control, partial(_read_of_walk, name)) for name, control in chosen.walk.items()},
+        "size": Setting(chosen.size, partial(read_number, "size")),
+        "weights": weights_setting(chosen.weights, runs_dir),
+        **sampling_settings(chosen.sampling),
+    }
+
+
+def read_mode(value: Any) -> str:
+    """The mode, "walk" or "plane". Raises UserError for anything else."""
+    if value not in ("walk", "plane"):
+        raise UserError(f"mode must be walk or plane, but is {value!r}.")
+    return value
+
+
+def read_stops(value: Any) -> tuple[int, ...]:
+    """The stops of a walk as they arrive, text or a list. Raises UserError unless there are 2 to 8 seeds."""
+    return parse_seeds(value, 2, MAX_STOPS)
+
+
+def read_corners(value: Any) -> tuple[int, ...]:
+    """The corners of a plane as they arrive, text or a list. Raises UserError unless there are 4 seeds."""
+    seeds = parse_seeds(value, 1, MAX_STOPS)
+    if len(seeds) != NUM_CORNERS:
+        raise UserError(f"A plane has {NUM_CORNERS} seeds as its corners, but {len(seeds)} were given.")
+    return seeds
+
+
+def add_stop(held: Any, sent: Any) -> str:
+    """The seeds after a picture is sent: it becomes the last stop, and if there were two, the first one gives way.
+
+    So sending one picture and then another makes a walk between them. If several seeds are sent, they replace all.
+    """
+    seeds = parse_seeds(sent, 1, MAX_SEEDS)[:MAX_STOPS]
+    if len(seeds) > 1:
+        return written(seeds)
+    stops = parse_seeds(held, 1, MAX_STOPS)
+    kept = stops[1:] if len(stops) == 2 else stops[: MAX_STOPS - 1]
+    return written(kept + seeds)
+
+
+def read_walk(frames: Any, loop: Any, interpolation: Any, easing: Any) -> WalkConfig:
+    """How to walk, as it arrives. Raises UserError."""
+    return WalkConfig(read_number("frames", frames), read_switch(loop), interpolation, easing)
+
+
+def _read_of_walk(name: str, value: Any) -> Any:
+    if name == "frames":
+        return read_number("frames", value)
+    return read_switch(value) if name == "loop" else getattr(WalkConfig(**{name: value}), name)

@@ -1,0 +1,5 @@
+"""The tab Train."""
+
+from ddim.ui.tabs.train.tab import build
+
+__all__ = ["build"]

@@ -1,0 +1,208 @@
+"""The tab Train: a window on the folders of training runs, and the buttons that start, stop and remove them."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from ddim.configuration import arguments_of
+from ddim.errors import UserError
+from ddim.media.animation import ExportConfig, save_animation
+from ddim.runs import archives, process
+from ddim.runs.film import frames_of_run, recipe_of_run
+from ddim.runs.folder import folder_of
+from ddim.ui import export
+from ddim.ui.handlers import PRIVATE, errors_shown, named
+from ddim.ui.models import trained_rates
+from ddim.ui.reading import read_weights
+from ddim.ui.settings import Settings, updates_of
+from ddim.ui.tabs.train import view
+from ddim.ui.tabs.train.options import PRESET_CHOICES, lay_out_options, preset_values, read_options, shown
+
+INTRODUCTION = (
+    "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
+    "what it makes of the same seeds after another epoch. A run goes on by itself, so leave, come back, or watch from "
+    "elsewhere. Options come with advice from people who tried them; change one, and plot two runs together."
+)
+# A run's name is checked against the folders there are, not against the choices that the page had when it opened.
+OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
+# What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
+QUEUED: dict[str, Any] = {"concurrency_limit": None}
+
+
+class Page(NamedTuple):
+    """Everything in the tab."""
+
+    name: gr.Textbox
+    preset: gr.Radio
+    pictures: gr.File
+    options: dict[str, Component]
+    start: gr.Button
+    view: view.View
+    stop: gr.Button
+    resume: gr.Button
+    use: gr.Button
+    delete: gr.Button
+    confirm: gr.Button
+    pack: gr.Button
+    packed: gr.File
+    unpack: gr.File
+
+
+def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings]) -> None:
+    """Lay out and wire the tab, inside `demo`. "Use these weights" sets them and their signal rates in all tabs."""
+    refusal = process.training_refusal()
+    gr.Markdown(INTRODUCTION, elem_classes="introduction")
+    if refusal:
+        gr.Markdown(f"**{refusal}**")
+    with gr.Row(elem_classes="workbench training"):
+        with gr.Column(elem_classes="run", visible=refusal is None):
+            start = gr.Button("Start training", variant="primary", size="lg", elem_classes="run-button")
+            name = gr.Textbox(label="Name of the run", placeholder="the time, if left empty", max_lines=1)
+            preset = gr.Radio(PRESET_CHOICES, value="quick", label="Begin with")
+        with gr.Column(elem_classes="settings", visible=refusal is None):
+            pictures = gr.File(
+                label="Pictures of your own: a ZIP or several files",
+                file_count="multiple",
+                file_types=["image", ".zip"],
+            )
+            options = lay_out_options("quick")
+        with gr.Column(elem_classes="pictures"):
+            window = view.lay_out(runs_dir)
+        with gr.Column(elem_classes="again"):
+            with gr.Row(visible=refusal is None):
+                stop = gr.Button("Stop", variant="stop")
+                resume = gr.Button("Resume")
+            use = gr.Button("Use these weights")
+            pack = gr.Button("Pack weights as ZIP")
+            packed = gr.File(label="Weights", visible=False, interactive=False)
+            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150, visible=refusal is None)
+            delete = gr.Button("Delete this run", visible=refusal is None)
+            confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
+            film = export.lay_out(ExportConfig(frames_per_second=4, factor=2), title="The run as a film")
+    page = Page(
+        name, preset, pictures, options, start, window, stop, resume, use, delete, confirm, pack, packed, unpack
+    )
+    view.wire(demo, window, runs_dir)
+    _wire_starting(page, runs_dir)
+    _wire_running(page, runs_dir)
+    _wire_weights(page, runs_dir, settings_of_tabs)
+    export.wire(film, window.run, partial(save_film, runs_dir))
+
+
+def _wire_starting(page: Page, runs_dir: str) -> None:
+    def start_training(name: str, **options: Any) -> gr.Dropdown:
+        """Start a training run with these options and return its name."""
+        config = read_options(options)
+        run = folder_of(runs_dir, name or time.strftime("%Y-%m-%d-%H%M%S"))
+        if run.exists():
+            raise UserError(f"There is a run {run.name} already: resume it, or choose another name.")
+        process.start_run(run, arguments_of(config))
+        return _run_selector(runs_dir, run)
+
+    def use_pictures(files: list[str] | None) -> Any:
+        if not files:
+            return gr.skip()
+        with errors_shown():
+            _check_training_allowed()
+            folder = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / "pictures")
+            return f"folder:{folder.resolve()}"
+
+    def options_of(preset: str) -> list[Any]:
+        return [shown(value) for value in preset_values(preset).values()]
+
+    inputs = {"name": page.name, **page.options}
+    start = named(start_training, inputs)
+    page.start.click(start, list(inputs.values()), page.view.run, api_name="start_training", **QUEUED)
+    page.preset.change(options_of, page.preset, [page.options[name] for name in preset_values("quick")], **PRIVATE)
+    page.pictures.upload(use_pictures, page.pictures, page.options["dataset"], api_visibility="private")
+
+
+def _wire_running(page: Page, runs_dir: str) -> None:
+    def stop_training(run: str) -> None:
+        """Let a run finish its batch, save and end; it can be resumed."""
+        with errors_shown():
+            _allowed(runs_dir, run)
+            process.stop_run(Path(run))
+
+    def resume(run: str) -> None:
+        with errors_shown():
+            process.start_run(_allowed(runs_dir, run), ["--resume"])
+
+    def delete(run: str) -> tuple[gr.Dropdown, gr.Button]:
+        with errors_shown():
+            process.delete_run(_allowed(runs_dir, run))
+        return _run_selector(runs_dir), gr.Button(visible=False)
+
+    page.stop.click(stop_training, page.view.run, None, api_name="stop_training", **OF_RUN, **QUEUED)
+    page.resume.click(resume, page.view.run, None, **OF_RUN, api_visibility="private")
+    page.delete.click(lambda: gr.Button(visible=True), None, page.confirm, **PRIVATE)
+    page.confirm.click(delete, page.view.run, [page.view.run, page.confirm], **OF_RUN, api_visibility="private")
+    page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **PRIVATE)
+
+
+def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings]) -> None:
+    def use(run: str) -> list[Any]:
+        with errors_shown():
+            folder = view.folder(runs_dir, run)
+            is_shipped = folder.parent != Path(runs_dir)
+            name = read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
+            trained = {"weights": name, **trained_rates(name)}
+        gr.Info(f"{name} is chosen in every tab.")
+        return [update for settings in settings_of_tabs for update in updates_of(settings, trained, runs_dir)]
+
+    def pack(run: str) -> Iterator[gr.File]:
+        with errors_shown():
+            folder = view.folder(runs_dir, run)
+            with tempfile.TemporaryDirectory() as place:
+                path = Path(place) / f"ddim-{folder.name}.zip"
+                archives.pack_run(folder, path)
+                yield gr.File(str(path), visible=True)  # the page has its own copy before the folder goes
+
+    def unpack(file: str | None) -> Any:
+        if not file:
+            return gr.skip()
+        with errors_shown():
+            _check_training_allowed()
+            run = folder_of(runs_dir, Path(file).stem.removeprefix("ddim-"))
+            archives.unpack_run(Path(file), run)
+            return _run_selector(runs_dir, run)
+
+    controls_of_tabs = [setting.control for settings in settings_of_tabs for setting in settings.values()]
+    page.use.click(use, page.view.run, controls_of_tabs, **OF_RUN, api_visibility="private")
+    page.pack.click(pack, page.view.run, page.packed, **OF_RUN, api_visibility="private")
+    page.unpack.upload(unpack, page.unpack, page.view.run, api_visibility="private")
+
+
+def save_film(runs_dir: str, run: str, folder: Path, suffix: str, config: ExportConfig) -> Path:
+    """Write the pictures of a run, epoch after epoch, as one file into `folder`. Raises UserError without any."""
+    run_folder = view.folder(runs_dir, run)
+    frames, recipe = frames_of_run(run_folder), recipe_of_run(run_folder)
+    path = folder / f"ddim-train-{run_folder.name}-{recipe['epochs']}epochs{suffix}"
+    save_animation(path, frames, config, recipe)
+    return path
+
+
+def _allowed(runs_dir: str, run: str) -> Path:
+    """The folder of a run that may be changed. Raises UserError for others, and where training is refused."""
+    _check_training_allowed()
+    folder = view.folder(runs_dir, run)
+    if folder.parent != Path(runs_dir):
+        raise UserError(f"{folder.name} is the record of shipped weights: it can be looked at, but not changed.")
+    return folder
+
+
+def _check_training_allowed() -> None:
+    if refusal := process.training_refusal():
+        raise UserError(refusal)
+
+
+def _run_selector(runs_dir: str, run: Path | None = None) -> gr.Dropdown:
+    choices = view.choices(runs_dir)
+    value = str(run) if run else next((value for _, value in choices), None)
+    return gr.Dropdown(choices, value=value)

@@ -1,0 +1,198 @@
+"""What the tab Train shows of a run: how it stands, its plots, and the grid of any epoch."""
+
+import html
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from ddim.errors import UserError
+from ddim.runs.folder import RUNNING, read_metrics, read_status, recorded, sample_grids
+from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.tabs.train import plots
+
+SECONDS_BETWEEN_LOOKS = 2
+NO_RUN = "No run yet: start one, and it appears here."
+
+
+class View(NamedTuple):
+    """The parts of the window on a run; the first two choose what it shows.
+
+    Of the states, `seen` and `known` hold what it has shown, and `chosen` the epoch that a visitor has gone back to.
+    """
+
+    run: gr.Dropdown
+    other_run: gr.Dropdown
+    status: gr.HTML
+    samples: gr.Image
+    epoch: gr.Slider
+    losses: gr.LinePlot
+    kids: gr.LinePlot
+    learning_rates: gr.LinePlot
+    timer: gr.Timer
+    seen: gr.State
+    known: gr.State
+    chosen: gr.State
+
+
+class Look(NamedTuple):
+    """What one look at the folders shows: its components, or what they are to hold."""
+
+    status: Any
+    losses: Any
+    kids: Any
+    learning_rates: Any
+    epoch: Any
+    samples: Any
+    seen: Any
+    chosen: Any
+
+
+def lay_out(runs_dir: str) -> View:
+    """Lay out the window on the newest run."""
+    found = choices(runs_dir)
+    with gr.Row():
+        run = gr.Dropdown(found, value=found[0][1] if found else None, label="Run")
+        other_run = gr.Dropdown(found, value=None, label="Another run over it")
+    status = gr.HTML(NO_RUN, elem_classes="status", padding=False)
+    samples = gr.Image(
+        label="The same seeds after this epoch",
+        show_label=False,
+        alt_text="A grid of pictures that the run's weights make after the epoch chosen below",
+        format="png",
+        buttons=["download", "fullscreen"],
+        interactive=False,
+        elem_classes="samples",
+    )
+    epoch = gr.Slider(1, 2, value=1, step=1, label="Epoch", interactive=True, buttons=[])
+    looks: dict[str, Any] = {
+        "color": "line",
+        "x": "epoch",
+        "x_title": "epoch",
+        "tooltip": "all",
+        "height": 260,
+        "buttons": ["fullscreen", "export"],
+    }
+    losses = gr.LinePlot(y="loss", title="Loss", **looks)
+    with gr.Row():
+        kids = gr.LinePlot(y="kid", title="KID x 1000", **looks)
+        learning_rates = gr.LinePlot(y="learning_rate", title="Learning rate", **looks)
+    timer, seen, known, chosen = gr.Timer(SECONDS_BETWEEN_LOOKS), gr.State(), gr.State(), gr.State()
+    return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known, chosen)
+
+
+def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
+    """Look at the run's folder every two seconds, and send only what has changed since."""
+    nothing_new = Look(*[gr.skip()] * len(Look._fields))
+
+    def look(run: str, other_run: str, seen: tuple | None, chosen: int | None) -> Look:
+        with errors_shown():
+            folders = [folder(runs_dir, name) for name in dict.fromkeys([run, other_run]) if name]
+        if not folders:
+            # A page that has seen no run says so already, and a late answer must not hide one found meanwhile.
+            return nothing_new._replace(seen=None, **({"status": NO_RUN} if seen else {}))
+        now = tuple(_fingerprint(one) for one in folders)
+        if now == seen:
+            return nothing_new
+        grids = sample_grids(folders[0])
+        if seen is None or seen[0][0] != run:
+            chosen = None
+        epoch = chosen or len(grids)
+        return Look(
+            describe(folders[0]),
+            plots.losses(folders),
+            plots.per_epoch(folders, "kid", 1000),
+            plots.per_epoch(folders, "learning_rate"),
+            gr.Slider(maximum=max(2, len(grids)), value=max(1, epoch), interactive=len(grids) > 1),
+            _opened(grids, epoch),
+            now,
+            chosen,
+        )
+
+    def show_epoch(run: str, epoch: int) -> tuple[Image.Image | None, int | None]:
+        with errors_shown():
+            grids = sample_grids(folder(runs_dir, run)) if run else []
+        return _opened(grids, epoch), epoch if epoch < len(grids) else None  # at the last one, follow the run
+
+    def find_runs(run: str | None, other_run: str | None, known: list | None) -> list[Any]:
+        found = choices(runs_dir)
+        values = [value for _, value in found]
+        if found == known and (run in values or not values):
+            return [gr.skip()] * 3
+        # A page that has just been opened shows the newest run.
+        chosen = run if run in values and known is not None else next(iter(values), None)
+        other = other_run if other_run in values else None
+        return [gr.Dropdown(found, value=chosen), gr.Dropdown(found, value=other), found]
+
+    # Not the slider: a late answer may leave it where it can no longer be, and Gradio would refuse every look.
+    inputs = [view.run, view.other_run, view.seen, view.chosen]
+    plotted = (view.losses, view.kids, view.learning_rates)
+    outputs = list(Look(view.status, *plotted, view.epoch, view.samples, view.seen, view.chosen))
+    for event in (view.timer.tick, view.run.change, view.other_run.change, demo.load):
+        event(look, inputs, outputs, **PRIVATE)
+    for event in (view.timer.tick, demo.load):
+        event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
+    view.epoch.release(show_epoch, [view.run, view.epoch], [view.samples, view.chosen], **PRIVATE)
+    gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
+
+
+def choices(runs_dir: str) -> list[tuple[str, str]]:
+    """Label and value of every run that can be looked at."""
+    return [(path.name, str(path)) for path in recorded(runs_dir)]
+
+
+def folder(runs_dir: str, run: str | None) -> Path:
+    """The folder of a run that can be looked at. Raises UserError for any other, and where none is chosen."""
+    if not run:
+        raise UserError("Choose a run first.")
+    if run not in (value for _, value in choices(runs_dir)):
+        raise UserError(f"There is no run {run!r}.")
+    return Path(run)
+
+
+def describe(run: Path) -> str:
+    """How a run stands, for people."""
+    status, best = read_status(run), plots.best_epoch(run)
+    parts = [f"<b>{html.escape(run.name)}</b> {html.escape(status.state)}"]
+    if status.total_steps:
+        parts.append(f"epoch {status.epoch:d} of {status.epochs:d}, step {status.step:d} of {status.total_steps:d}")
+    if status.state == RUNNING and status.images_per_second:
+        parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
+        parts.append(f"{timedelta(seconds=round(status.seconds_left or 0))} left")
+    if best:
+        kid = f"KID {1000 * best['kid']:.1f} x 10<sup>-3</sup>" if best.get("kid") is not None else "KID not measured"
+        parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
+    text = " · ".join(parts)
+    if status.message:
+        text += f"<br>{html.escape(status.message)}"
+    if status.state == RUNNING and status.total_steps:
+        text += f'<progress max="{status.total_steps:d}" value="{status.step:d}"></progress>'
+    return text
+
+
+def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
+    def training_status(run: str) -> dict[str, Any]:
+        """How a run stands, and its metrics so far."""
+        with errors_shown():
+            path = folder(runs_dir, run if "/" in run else str(Path(runs_dir) / run))
+        return {"status": asdict(read_status(path)), "metrics": read_metrics(path)}
+
+    return training_status
+
+
+def _opened(grids: list[Path], epoch: int) -> Image.Image | None:
+    """The grid of an epoch, read, since the page may not fetch files from anywhere."""
+    if not grids:
+        return None
+    with Image.open(grids[min(epoch, len(grids)) - 1]) as picture:
+        return picture.copy()
+
+
+def _fingerprint(run: Path) -> tuple:
+    """What changes when there is something new to see: the run, when its files were written, and its grids."""
+    times = [path.stat().st_mtime_ns for name in ("status.json", "metrics.jsonl") if (path := run / name).exists()]
+    return str(run), tuple(times), len(sample_grids(run))

@@ -1,0 +1,126 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from ddim.configuration import from_json
+from ddim.diffusion.noise import noise_from_seeds
+from ddim.diffusion.schedule import CosineSchedule, LinearLogSNRSchedule, Rates
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer, read_outputs, targets_of
+from ddim.model.unet import UNetConfig
+
+PREDICTION_TYPES = ("noise", "image", "velocity")
+every_prediction_type = pytest.mark.parametrize("prediction_type", PREDICTION_TYPES)
+
+
+def rates_of_each_picture():
+    rates = CosineSchedule()(np.linspace(0, 1, 5).reshape(-1, 1, 1, 1))
+    return Rates(*rates)
+
+
+@every_prediction_type
+def test_what_is_read_from_the_target_are_the_noises_and_images_it_was_made_of(prediction_type):
+    images, noises = np.random.default_rng(0).normal(size=(2, 5, 4, 4, 3))
+    rates = rates_of_each_picture()
+    noisy_images = rates.signal * images + rates.noise * noises
+    target = targets_of(prediction_type, noises, images, rates)
+    prediction = read_outputs(prediction_type, target, noisy_images, rates)
+    np.testing.assert_allclose(prediction.noises, noises, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(prediction.images, images, rtol=0, atol=1e-12)
+
+
+@every_prediction_type
+def test_whatever_the_outputs_their_reading_explains_the_noisy_pictures(prediction_type):
+    outputs, noisy_images = np.random.default_rng(0).normal(size=(2, 5, 4, 4, 3))
+    rates = rates_of_each_picture()
+    prediction = read_outputs(prediction_type, outputs, noisy_images, rates)
+    explained = rates.signal * prediction.images + rates.noise * prediction.noises
+    np.testing.assert_allclose(explained, noisy_images, rtol=0, atol=1e-12)
+    # Reading loses nothing: it gives the outputs back.
+    np.testing.assert_allclose(targets_of(prediction_type, *prediction, rates), outputs, rtol=0, atol=1e-12)
+
+
+def test_targets_are_what_their_names_say():
+    images, noises = np.random.default_rng(0).normal(size=(2, 5, 4, 4, 3))
+    rates = rates_of_each_picture()
+    np.testing.assert_array_equal(targets_of("noise", noises, images, rates), noises)
+    np.testing.assert_array_equal(targets_of("image", noises, images, rates), images)
+    # The velocity is how the noisy picture changes with the angle between signal and noise.
+    angle, small = 0.4, 1e-6
+    before, after = (np.cos(a) * images + np.sin(a) * noises for a in (angle - small, angle + small))
+    velocities = targets_of("velocity", noises, images, Rates(noise=np.sin(angle), signal=np.cos(angle)))
+    np.testing.assert_allclose(velocities, (after - before) / (2 * small), atol=1e-8)
+
+
+@every_prediction_type
+def test_denoise_tells_the_network_the_noise_variance_and_reads_its_outputs(
+    tiny_config, tiny_network, tiny_normalizer, prediction_type
+):
+    model = DiffusionModel(ModelConfig(tiny_config, prediction_type), tiny_network, tiny_normalizer)
+    rates = Rates(noise=0.6, signal=0.8)
+    noisy_images = noise_from_seeds(range(3), (8, 8, 3))
+    prediction = model.denoise(noisy_images, rates)
+    outputs = tiny_network.predict_on_batch([noisy_images, np.full(3, 0.36, np.float32)])
+    expected = {
+        "noise": (outputs, (noisy_images - 0.6 * outputs) / 0.8),
+        "image": ((noisy_images - 0.8 * outputs) / 0.6, outputs),
+        "velocity": (0.6 * noisy_images + 0.8 * outputs, 0.8 * noisy_images - 0.6 * outputs),
+    }[prediction_type]
+    np.testing.assert_allclose(prediction.noises, expected[0], atol=1e-4)
+    np.testing.assert_allclose(prediction.images, expected[1], atol=1e-4)
+
+
+def test_normalizer_holds_mean_and_variance_of_each_channel():
+    images = np.random.default_rng(0).integers(0, [256, 100, 30], size=(10, 8, 8, 3)).astype(np.uint8)
+    normalizer = Normalizer.of(images)
+    np.testing.assert_allclose(normalizer.mean, (images / 255).mean(axis=(0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(normalizer.variance, (images / 255).var(axis=(0, 1, 2)), rtol=1e-6)
+
+
+def test_normalized_pictures_have_mean_0_and_variance_1_and_find_back(tiny_config, tiny_network):
+    images = np.random.default_rng(0).integers(0, [256, 100, 30], size=(10, 8, 8, 3)).astype(np.uint8)
+    model = DiffusionModel(ModelConfig(tiny_config), tiny_network, Normalizer.of(images))
+    pixels = (images / 255).astype(np.float32)
+    normalized = model.normalize(pixels)
+    assert normalized.dtype == np.float32
+    np.testing.assert_allclose(normalized.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(normalized.var(axis=(0, 1, 2)), 1, atol=1e-5)
+    np.testing.assert_allclose(model.denormalize(normalized), pixels, atol=1e-6)
+
+
+def test_sampling_covers_the_signal_rates_of_the_training_unless_told_otherwise(
+    tiny_config, tiny_network, tiny_normalizer
+):
+    config = ModelConfig(tiny_config, min_signal_rate=0.05, max_signal_rate=0.9)
+    model = DiffusionModel(config, tiny_network, tiny_normalizer)
+    assert (model.sample_config().min_signal_rate, model.sample_config().max_signal_rate) == (0.05, 0.9)
+    told = model.sample_config(max_signal_rate=0.8, num_steps=3)
+    assert (told.min_signal_rate, told.max_signal_rate, told.num_steps) == (0.05, 0.8, 3)
+
+
+def test_pictures_have_the_shape_that_the_network_was_built_for(tiny_model):
+    assert tiny_model.image_shape == (8, 8, 3)
+
+
+def test_config_survives_json():
+    network = UNetConfig(image_size=16, widths=(8, 24), normalization="group", residual_scaling=True)
+    config = ModelConfig(network, "velocity", "linear_log_snr", 0.05, 0.9)
+    assert from_json(ModelConfig, json.loads(json.dumps(asdict(config)))) == config
+    assert config.training_schedule() == LinearLogSNRSchedule(0.05, 0.9)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"prediction_type": "score"}, "prediction_type must be one of noise, image, velocity, but is 'score'"),
+        ({"schedule": "sigmoid"}, "schedule must be one of cosine, linear_variance, linear_log_snr, but is 'sigmoid'"),
+        ({"min_signal_rate": 0.0}, "0 < min_signal_rate < max_signal_rate <= 1"),
+        ({"prediction_type": "image", "max_signal_rate": 1.0}, "With prediction_type 'image', max_signal_rate"),
+        ({"schedule": "linear_log_snr", "max_signal_rate": 1.0}, "With schedule 'linear_log_snr', max_signal_rate"),
+    ],
+    ids=str,
+)
+def test_a_wrong_option_is_refused_with_what_would_be_right(options, message):
+    with pytest.raises(ValueError, match=message):
+        ModelConfig(**options)

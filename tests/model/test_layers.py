@@ -1,0 +1,48 @@
+import keras
+import numpy as np
+import pytest
+
+from ddim.model.layers import FusedBatchNormalization
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the operation is TensorFlow's")
+
+FEATURES = np.random.default_rng(0).normal(3, 2, (4, 6, 6, 5)).astype(np.float32)
+CHANGES = np.random.default_rng(1).normal(0, 1, FEATURES.shape).astype(np.float32)
+
+
+def learned(kind, dtype):
+    """Outputs of a first batch, gradients of its features, and the layer's averages afterwards."""
+    import tensorflow as tf
+
+    layer = kind(center=False, scale=False, momentum=0.7, dtype=dtype)
+    features = tf.cast(FEATURES, layer.compute_dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        outputs = layer(features, training=True)
+    gradients = tape.gradient(outputs, features, tf.cast(CHANGES, outputs.dtype))
+    assert outputs.dtype == gradients.dtype == layer.compute_dtype
+    return np.float32(outputs), np.float32(gradients), *layer.get_weights()
+
+
+def test_one_operation_learns_as_keras_does():
+    for ours, expected in zip(
+        learned(FusedBatchNormalization, "float32"), learned(keras.layers.BatchNormalization, "float32"), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-11)])
+def test_half_precision_costs_one_rounding_and_averages_stay_exact(dtype, rounding):
+    outputs, gradients, means, variances = learned(FusedBatchNormalization, dtype)
+    exact_outputs, exact_gradients, exact_means, exact_variances = learned(keras.layers.BatchNormalization, "float32")
+    np.testing.assert_allclose(outputs, exact_outputs, rtol=2 * rounding, atol=4 * rounding)
+    np.testing.assert_allclose(gradients, exact_gradients, rtol=2 * rounding, atol=4 * rounding)
+    np.testing.assert_allclose(means, exact_means, rtol=rounding)
+    np.testing.assert_allclose(variances, exact_variances, rtol=rounding)
+
+
+def test_what_is_learned_is_used_afterwards():
+    layer = FusedBatchNormalization(center=False, scale=False)
+    layer.build(FEATURES.shape)
+    layer.set_weights([np.full(5, 3, np.float32), np.full(5, 4, np.float32)])
+    np.testing.assert_allclose(layer(FEATURES, training=False), (FEATURES - 3) / np.sqrt(4.001), rtol=1e-4, atol=1e-5)

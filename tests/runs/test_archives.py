@@ -1,0 +1,221 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ddim
+from ddim.model.weights import available, save
+from ddim.runs import archives
+from ddim.runs.archives import RUN_FILES, pack_run, unpack_pictures, unpack_run
+from ddim.runs.folder import append_metrics, recorded
+from ddim.ui.tabs.train import plots, view
+
+LINES = [
+    {"step": 3, "loss": 0.5},
+    {"epoch": 1, "step": 4, "loss": 0.5, "val_loss": 0.6, "kid": None, "learning_rate": 0.001},
+    {"epoch": 2, "step": 8, "loss": 0.4, "val_loss": 0.5, "kid": 0.25, "learning_rate": 0.001},
+]
+
+
+@pytest.fixture
+def run(tiny_model, tmp_path):
+    save(tiny_model, tmp_path / "run" / "best")
+    (tmp_path / "run" / "config.json").write_text(json.dumps({"dataset": "cifar10"}))
+    for line in LINES:
+        append_metrics(tmp_path / "run", **line)
+    return tmp_path / "run"
+
+
+def write_zip(path, contents):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return path
+
+
+def png(path, value):
+    Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(path)
+    return path
+
+
+def test_a_packed_run_is_the_same_run_elsewhere(run, tmp_path):
+    pack_run(run, tmp_path / "run.zip")
+    unpack_run(tmp_path / "run.zip", tmp_path / "elsewhere" / "run")
+    unpacked = tmp_path / "elsewhere" / "run"
+    assert (unpacked / "metrics.jsonl").read_text() == (run / "metrics.jsonl").read_text()
+    before, after = (ddim.generate(ddim.load(folder, "float32"), [3], num_steps=2) for folder in (run, unpacked))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_a_run_is_packed_without_the_line_that_it_is_writing(run, tmp_path):
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 9, "lo')
+    pack_run(run, tmp_path / "run.zip")
+    unpack_run(tmp_path / "run.zip", tmp_path / "elsewhere" / "run")
+    lines = (tmp_path / "elsewhere" / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == LINES
+
+
+def upload(run, tmp_path, **contents):
+    """Unpack a ZIP of this run in which files have other contents, as a run that is returned."""
+    files = {name: (run / name).read_bytes() for name in RUN_FILES}
+    path = write_zip(tmp_path / "upload.zip", files | contents)
+    unpack_run(path, tmp_path / "uploaded" / "run")
+    return tmp_path / "uploaded" / "run"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"epoch": "<img src=x onerror=alert(1)>", "step": 4, "loss": 0.1, "val_loss": 0.1},
+        {"epoch": 1, "step": "<b>4</b>", "loss": 0.1, "val_loss": 0.1},
+        {"epoch": 1, "step": 4, "loss": 0.1, "val_loss": 0.1, "kid": "<b>"},
+        {"epoch": 1, "step": 4, "loss": 0.1, "val_loss": [0.1]},
+        {"epoch": 1, "step": 4, "loss": 0.1, "val_loss": None},
+        {"epoch": 1, "step": 4, "loss": 0.1},
+        {"epoch": 1.5, "step": 4, "loss": 0.1, "val_loss": 0.1},
+        {"epoch": None, "step": 4, "loss": 0.1, "val_loss": 0.1},
+        {"epoch": True, "step": 4, "loss": 0.1, "val_loss": 0.1},
+        {"epoch": 0, "step": 4, "loss": 0.1, "val_loss": 0.1},
+        {"epoch": 10**100, "step": 4, "loss": 0.1, "val_loss": 0.1},
+        {"step": 4, "loss": float("inf")},
+        {"step": 4},
+        {"loss": 0.1},
+        [],
+        "text",
+        7,
+        None,
+    ],
+)
+def test_an_upload_whose_metrics_are_not_what_plots_show_is_refused_and_leaves_nothing(run, tmp_path, line):
+    lines = [json.dumps(LINES[0]), json.dumps(line)]
+    with pytest.raises(ValueError, match="^Line 2 of metrics.jsonl in the upload must be a JSON object of numbers"):
+        upload(run, tmp_path, **{"metrics.jsonl": "\n".join(lines)})
+    assert list((tmp_path / "uploaded").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[" * 100_000, b"\xff\xfe", '{"step": 1, "loss": 1, "a\u2028{}\u2028b": 1}', '{"step": 1' + "0" * 5000 + "}"],
+    ids=["torn", "nested", "no text", "lines within a line", "a number without end"],
+)
+def test_an_upload_whose_metrics_are_not_json_is_refused(run, tmp_path, text):
+    with pytest.raises(ValueError, match="in the upload is not JSON"):
+        upload(run, tmp_path, **{"metrics.jsonl": text})
+
+
+@pytest.mark.parametrize("config", [[], "text", None, {}, {"dataset": 3}, {"dataset": ["<b>"]}])
+def test_an_upload_whose_config_names_no_dataset_is_refused(run, tmp_path, config):
+    with pytest.raises(ValueError, match="^config.json in the upload must be a JSON object that names its dataset.$"):
+        upload(run, tmp_path, **{"config.json": json.dumps(config)})
+
+
+def test_an_upload_has_no_text_without_end(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_TEXT_BYTES", 1 << 20)
+    with pytest.raises(ValueError, match="larger than 1 MB"):
+        upload(run, tmp_path, **{"metrics.jsonl": "\n" * (2 << 20)})
+
+
+def test_nobody_sees_an_upload_before_it_is_checked(run, tmp_path, monkeypatch):
+    def seen():
+        return recorded(tmp_path / "uploaded") + available(tmp_path / "uploaded")
+
+    def load(folder, precision):
+        assert (folder / "config.json").exists()
+        assert seen() == before
+
+    before = seen()
+    monkeypatch.setattr(archives, "load", load)
+    assert upload(run, tmp_path) in recorded(tmp_path / "uploaded")
+
+
+def test_an_uploaded_run_is_shown_as_it_says_and_brings_no_status(run, tmp_path):
+    status = json.dumps({"state": "<script>", "message": "<script>"})
+    uploaded = upload(run, tmp_path, **{"status.json": status, "samples/epoch_0001.png": "no picture"})
+    assert sorted(path.name for path in uploaded.iterdir()) == sorted(RUN_FILES)
+    assert "best epoch ★ 2: KID 250.0" in view.describe(uploaded)
+    assert len(plots.losses([uploaded])) == 5
+
+
+def test_a_run_without_weights_is_not_packed(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ValueError, match="no weights in"):
+        pack_run(tmp_path / "run", tmp_path / "run.zip")
+
+
+@pytest.mark.parametrize(
+    ("contents", "sentence"),
+    [
+        ({}, "is not a packed run"),
+        ({"best.json": "{}", "config.json": "{}", "metrics.jsonl": ""}, "it must contain best.weights.h5.$"),
+        ({"best.weights.h5": b"", "best.json": "{}"}, "it must contain config.json, metrics.jsonl.$"),
+        (
+            {"best.weights.h5": b"", "best.json": "[]", "config.json": '{"dataset": ""}', "metrics.jsonl": ""},
+            "does not describe weights",
+        ),
+    ],
+)
+def test_a_zip_that_holds_no_weights_leaves_nothing_behind(tmp_path, contents, sentence):
+    path = write_zip(tmp_path / "foreign.zip", contents)
+    with pytest.raises(ValueError, match=sentence):
+        unpack_run(path, tmp_path / "runs" / "foreign")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_no_file_that_is_not_a_zip_is_unpacked(tmp_path):
+    path = tmp_path / "text.zip"
+    path.write_text("no zip")
+    with pytest.raises(ValueError, match="text.zip is not a ZIP"):
+        unpack_run(path, tmp_path / "run")
+
+
+def test_a_run_is_never_overwritten(run, tmp_path):
+    pack_run(run, tmp_path / "run.zip")
+    with pytest.raises(ValueError, match="already"):
+        unpack_run(tmp_path / "run.zip", run)
+
+
+def test_uploaded_pictures_land_in_one_folder_whatever_their_names(tmp_path):
+    content = {
+        "../../escaped.png": png(tmp_path / "a.png", 1).read_bytes(),
+        "deep/b.png": b"another",
+        "notes.txt": b"-",
+    }
+    path = write_zip(tmp_path / "pictures.zip", content)
+    folder = unpack_pictures([path, png(tmp_path / "c.PNG", 2)], tmp_path / "uploads")
+    assert folder.parent == tmp_path / "uploads"
+    assert len(list(folder.iterdir())) == 3
+    assert not (tmp_path / "escaped.png").exists()
+    assert sorted(path.suffix for path in folder.iterdir()) == [".png"] * 3
+
+
+def test_a_picture_uploaded_twice_counts_once(tmp_path):
+    paths = [png(tmp_path / name, 7) for name in ("a.png", "b.png")]
+    folder = unpack_pictures(paths, tmp_path / "uploads")
+    assert len(list(folder.iterdir())) == 1
+    assert unpack_pictures(paths, tmp_path / "uploads") == folder
+
+
+def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_PICTURE_BYTES", 1000)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.png", bytes(10_000_000))
+    with pytest.raises(ValueError, match="larger than"):
+        unpack_pictures([path], tmp_path / "uploads")
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(("bound", "value"), [("MAX_PICTURES", 2), ("MAX_PICTURES_BYTES", 100)])
+def test_an_upload_has_bounds(tmp_path, monkeypatch, bound, value):
+    monkeypatch.setattr(archives, bound, value)
+    paths = [png(tmp_path / f"{index}.png", index) for index in range(5)]
+    with pytest.raises(ValueError, match="at most"):
+        unpack_pictures(paths, tmp_path / "uploads")
+
+
+def test_an_upload_without_pictures_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no pictures"):
+        unpack_pictures([write_zip(tmp_path / "text.zip", {"a.txt": "text"})], tmp_path / "uploads")

@@ -1,0 +1,137 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from ddim.model.diffusion_model import ModelConfig
+from ddim.training.devices import devices
+from ddim.training.examples import add_noise
+from ddim.training.learning import compile_losses, learning_network, new_optimizer, update_average
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+KINDS = ("noise", "image", "velocity")
+
+
+def numpy_predictions(prediction_type, outputs, inputs):
+    """Noises, images and velocities that outputs (B, H, W, C) mean, in float64."""
+    noisy_images, outputs = inputs["noisy_images"].astype(np.float64), outputs.astype(np.float64)
+    variances = inputs["noise_variances"].astype(np.float64)[:, None, None, None]
+    noise_rates, signal_rates = np.sqrt(variances), np.sqrt(1 - variances)
+    if prediction_type == "noise":
+        noises = outputs
+        images = (noisy_images - noise_rates * noises) / signal_rates
+    elif prediction_type == "image":
+        images = outputs
+        noises = (noisy_images - signal_rates * images) / noise_rates
+    else:
+        images = signal_rates * noisy_images - noise_rates * outputs
+        noises = (noisy_images - signal_rates * images) / noise_rates
+    return {"noise": noises, "image": images, "velocity": signal_rates * noises - noise_rates * images}
+
+
+@pytest.mark.parametrize("prediction_type", KINDS)
+@pytest.mark.parametrize("loss_on", KINDS)
+@pytest.mark.parametrize("loss", ["mae", "mse"])
+def test_the_loss_is_the_mean_error_of_what_it_stands_on(
+    tiny_config, tiny_network, tiny_normalizer, prediction_type, loss_on, loss
+):
+    config = ModelConfig(tiny_config, prediction_type)
+    inputs, targets = add_noise(IMAGES, np.random.default_rng(1), config, tiny_normalizer)
+    outputs = tiny_network.predict_on_batch(list(inputs.values()))
+    predictions = numpy_predictions(prediction_type, outputs, inputs)
+    learner = learning_network(tiny_network, prediction_type)
+    compile_losses(learner, loss, loss_on)
+    reported = learner.evaluate(inputs, targets, return_dict=True, verbose=0)
+    errors = {kind: np.abs(predictions[kind] - targets[kind]) for kind in KINDS}
+    expected = errors[loss_on].mean() if loss == "mae" else np.mean(errors[loss_on] ** 2)
+    assert reported["loss"] == pytest.approx(expected, rel=1e-3)
+    assert reported["image_loss"] == pytest.approx(errors["image"].mean(), rel=1e-3)
+    assert reported.keys() == {"loss", "image_loss"}
+
+
+GRADIENTS = [np.array([0.3, -0.02, 4.0]), np.array([-0.1, 0.5, 0.01]), np.array([2.0, -2.0, 1e-4])]
+START = np.array([1.0, -2.0, 3.0])
+
+
+def adamw_by_hand(learning_rate, weight_decay, clip_norm=math.inf):
+    """START after GRADIENTS, by the formulas of the papers (1412.6980 and 1711.05101)."""
+    weights, mean, square = START.copy(), 0, 0
+    for step, gradient in enumerate(GRADIENTS, start=1):
+        gradient = gradient * min(1, clip_norm / np.linalg.norm(gradient))
+        mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        update = (mean / (1 - 0.9**step)) / np.sqrt(square / (1 - 0.999**step))
+        weights = weights - learning_rate * weight_decay * weights - learning_rate * update
+    return weights
+
+
+def adamw(**options):
+    settings = {"learning_rate": 0.01, "decay_steps": None, "weight_decay": 0.0, "clip_norm": 0.0}
+    optimizer = new_optimizer(**settings | options, loss_scaling=False)
+    weights = keras.Variable(START.astype(np.float32))
+    for gradient in GRADIENTS:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient.astype(np.float32))], [weights])
+    return keras.ops.convert_to_numpy(weights)
+
+
+def test_the_optimizer_is_adamw():
+    np.testing.assert_allclose(adamw(), adamw_by_hand(0.01, 0), rtol=1e-5)
+    np.testing.assert_allclose(adamw(learning_rate=0.1), adamw_by_hand(0.1, 0), rtol=1e-5)
+
+
+def test_weight_decay_is_multiplied_by_the_learning_rate():
+    expected = adamw_by_hand(0.01, 2.0)
+    np.testing.assert_allclose(adamw(weight_decay=2.0), expected, rtol=1e-5)
+    assert np.abs(expected - adamw()).max() > 0.05
+
+
+def test_clip_norm_bounds_the_norm_of_the_gradients():
+    expected = adamw_by_hand(0.01, 0, clip_norm=0.3)
+    np.testing.assert_allclose(adamw(clip_norm=0.3), expected, rtol=1e-5)
+    assert np.abs(expected - adamw()).max() > 1e-3
+
+
+def test_clip_norm_bounds_all_gradients_together():
+    first, second = keras.Variable(np.zeros(2, np.float32)), keras.Variable(np.zeros(2, np.float32))
+    optimizer = new_optimizer(0.1, None, 0.0, clip_norm=1.0, loss_scaling=False)
+    optimizer.apply([keras.ops.array([3.0, 0.0]), keras.ops.array([0.0, 4.0])], [first, second])
+    means = [keras.ops.convert_to_numpy(variable) for variable in optimizer.variables if "momentum" in variable.path]
+    np.testing.assert_allclose(means, [[0.06, 0], [0, 0.08]], rtol=1e-5)
+
+
+def test_epsilon_is_too_small_to_matter_beside_small_gradients():
+    weights = keras.Variable(np.zeros(1, np.float32))
+    optimizer = new_optimizer(0.1, None, 0.0, 0.0, loss_scaling=False)
+    optimizer.apply([keras.ops.array([1e-5])], [weights])
+    assert float(keras.ops.convert_to_numpy(weights)[0]) == pytest.approx(-0.1, rel=0.05)
+
+
+def test_cosine_decay_falls_to_zero_along_a_cosine():
+    optimizer = new_optimizer(0.2, 8, 0.0, 0.0, loss_scaling=False)
+    weights = keras.Variable(np.zeros(1, np.float32))
+    rates = []
+    for _ in range(9):
+        rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+        optimizer.apply([keras.ops.array([1.0])], [weights])
+    expected = [0.1 * (1 + math.cos(math.pi * step / 8)) for step in range(9)]
+    np.testing.assert_allclose(rates, expected, atol=1e-7)
+
+
+def test_the_average_follows_all_weights_by_its_momentum(tiny_network):
+    averages = [keras.Variable(weight) for weight in tiny_network.get_weights()]
+    expected = tiny_network.get_weights()
+    generator = np.random.default_rng(0)
+    assert any("moving_variance" in weight.path for weight in tiny_network.weights)
+    for _ in range(5):
+        weights = [generator.normal(size=average.shape).astype(np.float32) for average in averages]
+        update_average(averages, [keras.Variable(weight) for weight in weights], 0.75)
+        expected = [0.75 * average + 0.25 * weight for average, weight in zip(expected, weights, strict=True)]
+    for average, array in zip(averages, expected, strict=True):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(average), array, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("distribute, backend", [("mirrored", "tensorflow"), ("data_parallel", "jax")])
+def test_devices_are_refused_to_the_wrong_backend(monkeypatch, distribute, backend):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ValueError, match=f"--distribute {distribute} needs the Keras backend {backend}: set KERAS_BA"):
+        devices(distribute, 64)

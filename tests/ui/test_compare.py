@@ -1,0 +1,228 @@
+"""What the tab Compare promises to those who call it, and what it makes of what they send."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio import route_utils
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+import ddim
+from ddim.cli.main import main
+from ddim.diffusion.sampling import SampleConfig
+from ddim.making.compare import PLAYBACK, Cell, Comparison, Contender, compare
+from ddim.making.recipe import Recipe
+from ddim.media.embedded import read
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig
+from ddim.model.unet import UNetConfig, build_unet
+from ddim.model.weights import save
+from ddim.ui import settings as all_settings
+from ddim.ui.tabs.compare import plot, slider, table
+from ddim.ui.tabs.compare import tab as compare_tab
+
+REQUEST = {
+    **{"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "max_signal_rate": 0.95},
+    "api_name": "/compare_steps",
+}
+
+
+def comparison_of(models, *what):
+    contenders = {name: Contender(model, model.sample_config()) for name, model in models.items()}
+    return Comparison(contenders, *what)
+
+
+@pytest.fixture
+def settings(settings_of_tabs):
+    return settings_of_tabs["compare"]
+
+
+def test_the_last_results_hold_every_picture_with_its_recipe_inside(client, weights, model):
+    gallery, recipe, *_ = client.predict(**REQUEST, weights=weights)
+    rows = [(1, "ddim"), (1, "heun"), (2, "ddim"), (2, "heun")]
+    places = [(seed, count, solver) for count, solver in rows for seed in (3, 8)]
+    assert len(gallery) == len(places)
+    for entry, (seed, count, solver) in zip(gallery, places, strict=True):
+        assert entry["caption"] == f"seed {seed}, {count} step{'s' if count > 1 else ''}, {solver}"
+        config = SampleConfig(num_steps=count, solver=solver)
+        checksum = model.card["sha256"]
+        assert read(entry["image"]) == {"weights": weights, "sha256": checksum, "seed": seed, **asdict(config)}
+        expected = ddim.generate(model, seeds=[seed], num_steps=count, solver=solver)[0]
+        assert np.abs(np.asarray(Image.open(entry["image"])).astype(int) - expected).max() <= 1
+    assert recipe == Recipe.of_comparison(comparison_of({weights: model}, (3, 8), (1, 2), ("ddim", "heun"))).to_json()
+
+
+def test_the_parameters_are_those_of_a_comparison(client):
+    endpoint = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/compare_steps"]
+    assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == [
+        *("seeds", "num_steps", "solvers", "eta", "weights", "against"),
+        *("variance", "node_placement", "min_signal_rate", "max_signal_rate"),
+    ]
+
+
+def test_rows_fill_in_while_they_form_the_fewest_evaluations_first(client, weights, monkeypatch):
+    monkeypatch.setattr(compare_tab, "SECONDS_BETWEEN_VIEWS", 0.0)
+    job = client.submit(**{**REQUEST, "num_steps": "4,1", "solvers": "ddim"}, weights=weights)
+    job.result(timeout=60)
+    tables = [output[2] for output in job.outputs()]
+    seen = [(one.count("<button"), one.count('src="data:'), one.count(" s</small>")) for one in tables]
+    assert seen == [(0, 0, 0), (2, 0, 1), (4, 2, 1), (4, 2, 1), (4, 2, 1), (4, 0, 2), (4, 0, 2)]
+    assert tables[-1].index("1 step<") < tables[-1].index("4 steps<")
+
+
+@pytest.fixture(scope="module")
+def other_weights(weights, tiny_model):
+    """Two more runs: with other weights, and with weights for larger pictures."""
+    runs_dir = Path(weights).parent
+    network = build_unet(tiny_model.config.network)
+    save(DiffusionModel(tiny_model.config, network, tiny_model.normalizer), runs_dir / "other" / "best")
+    config = UNetConfig(image_size=16, widths=(4, 8), block_depth=1)
+    larger = DiffusionModel(ModelConfig(network=config), build_unet(config), tiny_model.normalizer)
+    save(larger, runs_dir / "larger" / "best")
+    return (runs_dir / "other").as_posix(), (runs_dir / "larger").as_posix()
+
+
+def test_two_weights_are_laid_side_by_side_on_the_same_seeds(client, weights, other_weights):
+    other, larger = other_weights
+    request = {**REQUEST, "seeds": [3], "num_steps": [1, 2], "solvers": ["ddim"], "weights": weights}
+    gallery, recipe, rows, *_ = client.predict(**request, against=other)
+    assert [read(entry["image"])["weights"] for entry in gallery] == [weights, other, weights, other]
+    assert [entry["weights"] for entry in recipe["against"]] == [other]
+    assert rows.count(f"<small>{other}</small>") == 2
+    with pytest.raises(AppError, match="Weights can be compared if their pictures have one size"):
+        client.predict(**request, against=larger)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"num_steps": ""}, "The list of numbers of steps is empty: write it as 1,2,5 or as 1-20."),
+        ({"num_steps": "5-1"}, "'5-1' runs backwards: write 1-5."),
+        ({"num_steps": "many"}, "'many' does not belong in a list of numbers of steps"),
+        ({"num_steps": "NaN"}, "'NaN' does not belong in a list of numbers of steps"),
+        ({"num_steps": None}, "'None' does not belong in a list of numbers of steps"),
+        ({"num_steps": "1-60"}, "The list of numbers of steps has at most 50 entries, but this one has more."),
+        ({"num_steps": "1,200"}, "Steps must be a whole number from 1 to 100, but is 200."),
+        ({"num_steps": "1-50", "solvers": ["ddim", "heun", "ab2"]}, "A comparison has 1 to 100 rows, but 150"),
+        ({"seeds": "0-999"}, "The list of seeds has at most 16 entries, but this one has more."),
+        ({"seeds": "-1"}, "'-1' does not belong in a list of seeds"),
+        ({"seeds": "4294967296"}, "The seeds lie between 0 and 4294967295, but the list has '4294967296'."),
+        ({"seeds": {"a": "<b>"}}, "does not belong in a list of seeds"),
+        ({"solvers": []}, "A comparison needs a solver: choose one or several."),
+        ({"solvers": None}, "A comparison needs a solver: choose one or several."),
+        ({"solvers": ["<b>"]}, "solver must be one of ddim, heun, ab2, ab3, ab4, dpmpp2m, unipc, but is '&lt;b&gt;'."),
+        ({"solvers": ["ddim", "unipc"], "eta": 0.5}, "Only the solver 'ddim' can add noise: with 'unipc', eta must be"),
+        ({"eta": "NaN"}, "Eta must be a number from 0 to 1, but is 'NaN'."),
+        ({"weights": "roses"}, "No weights are called 'roses'."),
+        ({"against": "/etc/passwd"}, "No weights are called '/etc/passwd'."),
+    ],
+)
+def test_a_wrong_input_is_one_clear_sentence(client, weights, wrong, sentence):
+    with pytest.raises(AppError) as error:
+        client.predict(**{**REQUEST, "weights": weights, **wrong})
+    assert sentence in str(error.value)
+    assert "Traceback" not in str(error.value)
+
+
+def test_results_are_known_to_what_deletes_them(served, client, weights):
+    _, _, demo = served
+    client.predict(**{**REQUEST, "seeds": "7100-7105"}, weights=weights)
+    folder = Path(demo.GRADIO_CACHE)
+    assert len(set(folder.rglob("seed710*.png"))) == 24
+    route_utils.delete_files_created_by_app(demo, age=None)
+    assert not set(folder.rglob("seed710*.png"))
+
+
+@pytest.fixture(scope="module")
+def made(model, weights):
+    comparison = comparison_of({weights: model}, (3, 8), (1, 2, 4), ("ddim",))
+    cells = [cell for cell in compare(comparison) if cell.is_finished]
+    return compare_tab.Made(cells, Recipe.of_comparison(comparison))
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4", ".zip"])
+def test_a_file_has_the_same_bytes_as_that_of_the_command(made, weights, tmp_path, suffix):
+    path = compare_tab.save(made, tmp_path, suffix, replace(PLAYBACK, factor=2))
+    assert path.name == f"ddim-compare-seeds3-8-1-2-4steps{suffix}"
+    words = ["--seeds=3,8", "--num-steps=1,2,4", f"--weights={weights}", "--factor=2"]
+    assert main(["compare", *words, f"--output={tmp_path / f'command{suffix}'}"]) == 0
+    assert path.read_bytes() == (tmp_path / f"command{suffix}").read_bytes()
+
+
+def test_a_png_is_the_labelled_grid_with_the_recipe_inside(made, tmp_path):
+    path = compare_tab.save(made, tmp_path, ".png", replace(PLAYBACK, factor=2))
+    assert path.name == "ddim-compare-seeds3-8-1-2-4steps.png"
+    assert read(path) == made.recipe.to_json()
+
+
+def test_a_picture_sent_here_adds_its_steps_to_those_compared(settings, weights):
+    values = all_settings.told({"weights": weights, "seed": 42, **asdict(SampleConfig(num_steps=7))})
+    kept, warnings = all_settings.read(settings, values, Path(weights).parent, held={"num_steps": "1,2,20"})
+    assert warnings == []
+    assert (kept["seeds"], kept["num_steps"], kept["solvers"]) == ("42", "1,2,7,20", ["ddim"])
+
+
+def test_the_address_of_a_comparison_of_weights_brings_both_back(settings, model, weights, other_weights):
+    models = {weights: model, other_weights[0]: model}
+    recipe = Recipe.of_comparison(comparison_of(models, (3, 4, 5), (1, 2, 3), ("ddim", "ab2")))
+    address = all_settings.address_of("compare", settings, recipe)
+    assert "seeds=3-5&num_steps=1,2,3&solvers=ddim,ab2" in address
+    kept, _ = all_settings.read(settings, all_settings.values_of(recipe), Path(weights).parent)
+    assert (kept["weights"], kept["against"], kept["num_steps"]) == (weights, other_weights[0], "1-3")
+
+
+def cell_of(grey, num_steps, solver="ddim", weights="a"):
+    images = np.full((1, 4, 4, 3), grey, np.uint8)
+    config = SampleConfig(num_steps=num_steps, solver=solver)
+    return Cell(weights, config, images, config.nfe, 0.5)
+
+
+def test_curves_leave_out_what_they_are_measured_from_and_draw_equal_pictures_at_the_top():
+    curves = plot.curves([cell_of(100, 1), cell_of(110, 2), cell_of(110, 5, "heun"), cell_of(110, 5)])
+    assert curves[["evaluations", "steps", "line"]].values.tolist() == [[1, 1, "ddim"], [2, 2, "ddim"]]
+    assert curves["PSNR"].tolist() == [pytest.approx(20 * np.log10(255 / 10)), plot.HIGHEST]
+    assert plot.curves([cell_of(100, 1)]).empty
+
+
+@pytest.mark.parametrize(
+    ("greys", "told"),
+    [
+        ({5: 100}, ""),
+        ({1: 150, 2: 101, 5: 150, 10: 103, 20: 100}, "From 10 steps on, more of them hardly change the pictures"),
+        ({1: 101, 20: 100}, "From 1 step on, more of them hardly change the pictures"),
+        ({1: 150, 2: 140, 20: 100}, "Every further step still shows: the PSNR to the pictures of 20 steps is below"),
+    ],
+)
+def test_one_sentence_says_from_where_on_more_steps_hardly_change_the_pictures(greys, told):
+    sentence = plot.sentence([cell_of(grey, count) for count, grey in greys.items()])
+    assert sentence.startswith(told)
+    assert bool(sentence) == bool(told)
+
+
+def test_the_sentence_tells_solvers_apart():
+    few = [cell_of(150, 5), cell_of(101, 10), cell_of(150, 10, "unipc")]
+    sentence = plot.sentence([*few, cell_of(100, 20), cell_of(100, 20, "unipc")])
+    assert "From 10 steps on with ddim, more of them hardly" in sentence
+    assert "Every further step still shows with unipc" in sentence
+
+
+@pytest.fixture
+def rows_of(tiny_model):
+    return lambda *names: table.planned(comparison_of(dict.fromkeys(names, tiny_model), (3, 8), (1, 5)))
+
+
+def test_fewest_and_most_steps_or_two_weights_are_the_first_to_slide_between(rows_of):
+    left, right = (update["value"] for update in map(vars, slider.choices(rows_of("a"))))
+    assert (left, right) == ("seed 3, 1 step, ddim", "seed 3, 5 steps, ddim")
+    left, right = (update["value"] for update in map(vars, slider.choices(rows_of("a", "b"))))
+    assert (left, right) == ("seed 3, 5 steps, ddim, a", "seed 3, 5 steps, ddim, b")
+
+
+def test_names_of_weights_stay_text_in_the_table(rows_of):
+    rows = rows_of("<b>", "${alert(1)}")
+    row = table.forming(rows[0], cell_of(0, 1)._replace(images=np.zeros((2, 4, 4, 3), np.uint8)))
+    shown = table.show([row, *rows[1:]], (3, 8))
+    assert "<b>" not in shown
+    assert "<small>&lt;b&gt;</small>" in shown
+    assert 'alt="seed 8, 1 step, ddim, &lt;b&gt;"' in shown
