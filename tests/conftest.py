@@ -16,18 +16,23 @@ from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.unet import UNetConfig, build_unet
 from ddim.model.weights import load, save
 
+RANK = pytest.StashKey[int]()
 TEST_DATA = Path(os.environ.get("DDIM_TEST_DATA", Path(__file__).parents[2] / "shared"))
 
 
 def pytest_collection_modifyitems(items):
-    """Browsers are slow, slow tests come first, and what shares a page or a file goes to one of several workers."""
+    """What shares a page or a file goes to one of several workers, and what takes long comes first."""
     for item in items:
-        is_browser = "browser" in item.fixturenames
-        if is_browser:
+        if "browser" in item.fixturenames:
+            group, rank = "browser", 0
             item.add_marker(pytest.mark.slow)
-        group = "browser" if is_browser else "page" if "served" in item.fixturenames else str(item.path)
+        elif "served" in item.fixturenames:
+            group, rank = "page", 1
+        else:
+            group, rank = str(item.path), 2 if item.path.parent.name == "training" else 3
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        item.stash[RANK] = 0 if item.get_closest_marker("slow") else rank
+    items.sort(key=lambda item: item.stash[RANK])
 
 
 @pytest.fixture(scope="session")
