@@ -16,23 +16,18 @@ from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.unet import UNetConfig, build_unet
 from ddim.model.weights import load, save
 
-RANK = pytest.StashKey[int]()
 TEST_DATA = Path(os.environ.get("DDIM_TEST_DATA", Path(__file__).parents[2] / "shared"))
 
 
 def pytest_collection_modifyitems(items):
-    """What shares a page or a file goes to one of several workers, and what takes long comes first."""
+    """What needs the page is slow, slow tests come first, and what shares a page or a file goes to one worker."""
     for item in items:
-        if "browser" in item.fixturenames:
-            group, rank = "browser", 0
+        group = str(item.path)
+        if "served" in item.fixturenames:
             item.add_marker(pytest.mark.slow)
-        elif "served" in item.fixturenames:
-            group, rank = "page", 1
-        else:
-            group, rank = str(item.path), 2 if item.path.parent.name == "training" else 3
+            group = "browser" if "browser" in item.fixturenames else "page"
         item.add_marker(pytest.mark.xdist_group(group))
-        item.stash[RANK] = 0 if item.get_closest_marker("slow") else rank
-    items.sort(key=lambda item: item.stash[RANK])
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

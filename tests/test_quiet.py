@@ -3,10 +3,12 @@
 import subprocess
 import sys
 
+import pytest
 from serving import free_port
 from tiny_runs import ROOT, run_python, start_command, start_python
 
 
+@pytest.mark.slow
 def test_a_command_prints_its_own_lines_alone(tiny_weights, tmp_path):
     few = ["--num-images", "1", "--num-steps", "1"]
     process = start_command(["sample", "--weights", tiny_weights, *few, "--output", str(tmp_path / "one.png")])
@@ -15,6 +17,7 @@ def test_a_command_prints_its_own_lines_alone(tiny_weights, tmp_path):
     assert errors == f"{tmp_path / 'one.png'}: 1 pictures, seeds 0 to 0, 1 network evaluations each\n"
 
 
+@pytest.mark.slow
 def test_the_app_prints_its_address_alone(tmp_path):
     program = """if True:
         import sys, threading

@@ -29,6 +29,8 @@ from ddim.training.report import Report
 from ddim.training.train import train
 from ddim.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 STEPS_PER_EPOCH = 4
 STILL = 1e-20
 """A learning rate at which the network stays as it begins: its output is 0 for everything."""
