@@ -10,8 +10,6 @@ import typing
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-import docstring_parser
-
 from ddim.errors import UserError
 from ddim.notation import written
 
@@ -130,6 +128,8 @@ def _configurations_in(kind: type) -> dict[str, Any]:
 
 def attribute_texts(kind: type) -> dict[str, str]:
     """What the docstring says about each field, under "Attributes"."""
+    import docstring_parser  # here, since only those who list options need it
+
     documented = docstring_parser.parse(kind.__doc__ or "").params
     return {entry.arg_name: " ".join((entry.description or "").split()) for entry in documented}
 

@@ -2,26 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from tiny_pictures import SHAPE, differ, finished, own_pictures
 
 from ddim.diffusion.noise import noise_from_seeds
-from ddim.making.generate import sample
 from ddim.making.plane import Place, coordinates_at, places_of_plane, sample_at, sample_plane
-
-SHAPE = (8, 8, 3)
-
-
-def finished(steps):
-    """The last pictures in units of 1/255, not clipped: the tiny network's would be mostly black and white."""
-    *_, last = steps
-    return 255 * last.pred_images
-
-
-def own_pictures(model, seeds):
-    return finished(sample(model, seeds, num_steps=3))
-
-
-def differ(one, other):
-    return np.abs(one - other).max()
 
 
 def test_noise_on_the_sphere_keeps_its_length_and_noise_on_the_line_does_not():

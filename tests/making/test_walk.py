@@ -1,31 +1,15 @@
 import json
 
-import numpy as np
 import pytest
+from tiny_pictures import SHAPE, differ, finished, own_pictures
 
 from ddim.diffusion.sampling import SampleConfig
-from ddim.making.generate import sample
 from ddim.making.plane import Place, sample_at
 from ddim.making.recipe import Recipe, Weights
 from ddim.making.walk import WalkConfig, interpolate, places_of_walk, playback, strip_columns
 from ddim.media.animation import ExportConfig
 
-SHAPE = (8, 8, 3)
 CONFIG = SampleConfig(num_steps=3)
-
-
-def finished(steps):
-    """The last pictures in units of 1/255, not clipped: the tiny network's would be mostly black and white."""
-    *_, last = steps
-    return 255 * last.pred_images
-
-
-def own_pictures(model, seeds):
-    return finished(sample(model, seeds, num_steps=3))
-
-
-def differ(one, other):
-    return np.abs(one - other).max()
 
 
 @pytest.mark.parametrize("interpolation", ["slerp", "lerp"])

@@ -93,14 +93,21 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
             "alt_text": f"Noisy pictures, and below what the network sees in them: {', '.join(labels)}",
         }
 
+        frames: list[np.ndarray] = []
+        noises: list[np.ndarray] = []
+
+        def filmed() -> Iterator[Step]:
+            for step in animate(model, numbers, config):
+                frames.append(frame_of(step))
+                noises.append(noises_of(model, step))
+                yield step
+
         def still(step: Step) -> dict[str, Any]:
-            return player.still(frame_of(step), step.index, config.num_steps, view.film, **about)
+            return player.still(frames[-1], step.index, config.num_steps, view.film, **about)
 
         shown = View(None, recipe.to_json(), [], inside_step.steps_of(config, labels), recipe_of_all=recipe)
-        frames, noises, started = [], [], time.monotonic()
-        for moment in live_view.follow(animate(model, numbers, config), config.num_steps, still):
-            frames.append(frame_of(moment.step))
-            noises.append(noises_of(model, moment.step))
+        started = time.monotonic()
+        for moment in live_view.follow(filmed(), config.num_steps, still):
             yield shown._replace(film=moment.drawn, status=moment.progress)
         made = export.Made(np.stack(frames), recipe, [])
         shown = shown._replace(
