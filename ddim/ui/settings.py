@@ -66,7 +66,7 @@ def tab_of(recipe: Recipe) -> str:
 def values_of(recipe: Recipe) -> dict[str, Any]:
     """What a recipe says, by the names of settings of any tab."""
     values: dict[str, Any] = {"weights": recipe.weights.weights, "sha256": recipe.weights.sha256}
-    values |= asdict(recipe.config) | {"mode": "walk", "solvers": [recipe.config.solver]}
+    values |= asdict(recipe.config) | {"mode": "walk"}
     if recipe.place:
         values |= {"seeds": list(recipe.place.seeds), "interpolation": recipe.place.interpolation}
         if len(recipe.place.coordinates) == 2:
