@@ -106,6 +106,8 @@ def read_field(option: Option, value: Any) -> Any:
             return option.hint(value)
         if option.hint == tuple[int, ...]:
             return whole_numbers(value)
+        if option.hint == tuple[float, ...]:
+            return numbers(value or "")
         if option.hint == str | None:
             return (value or "").strip() or None
         return value
@@ -119,6 +121,14 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 32,64,96,128") from error
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers, separated by commas; none for empty text. Raises ArgumentTypeError for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 0.05,0.1") from error
 
 
 def _configurations_in(kind: type) -> dict[str, Any]:
@@ -144,6 +154,8 @@ def _argument(hint: Any) -> dict[str, Any]:
         return {"choices": typing.get_args(hint)}
     if hint == tuple[int, ...]:
         return {"type": whole_numbers, "metavar": "N,N,..."}
+    if hint == tuple[float, ...]:
+        return {"type": numbers, "metavar": "X,X,..."}
     if hint == tuple[str, ...]:
         return {"type": lambda text: tuple(text.split(",")), "metavar": "TEXT,..."}
     return {"type": hint, "metavar": {int: "N", float: "X", str: "TEXT"}[hint]}

@@ -1,4 +1,5 @@
-"""Pictures of a TFDS data set or a folder -> one uint8 array per split: the cache that training draws its batches from.
+"""Pictures of a TFDS data set or a folder -> one uint8 array per split: the cache that training draws its batches from,
+and the class of each.
 
 Both sources hand over encoded pictures, and Pillow does the rest: with one decoder, one crop and one resize, the same
 picture gives the same pixels from either, and a folder needs no TensorFlow.
@@ -34,18 +35,32 @@ logger = logging.getLogger("ddim")
 
 
 class EncodedPicture(NamedTuple):
-    """A picture before it is decoded, and what to call it in warnings."""
+    """A picture before it is decoded, what to call it in warnings, and the name of its class, or nothing."""
 
     name: str
     file: Path | BytesIO
+    class_name: str = ""
+
+
+class Pictures(NamedTuple):
+    """Pictures (N, S, S, 3) uint8, and the names of their classes (N,), empty where a picture has none."""
+
+    images: np.ndarray
+    class_names: np.ndarray
 
 
 def load_images(dataset: str, split: Split, image_size: int) -> np.ndarray:
-    """All pictures of a split as uint8 (N, image_size, image_size, 3), always in the same order.
+    """The pictures of `load_pictures` alone."""
+    return load_pictures(dataset, split, image_size).images
+
+
+def load_pictures(dataset: str, split: Split, image_size: int) -> Pictures:
+    """All pictures of a split as uint8 (N, image_size, image_size, 3), always in the same order, with their classes.
 
     `dataset` is the name of a TFDS set with an `image`, whose splits are joined and cut anew into 80 % for training and
     20 % for validation, or `folder:PATH`: either PATH/train and PATH/validation (or val, or test) with pictures at any
     depth, as in split/class/picture, or loose pictures, 20 % of which go to validation by the hash of their file names.
+    The class of a picture is the name that the TFDS set gives its `label`, or the first folder on the way to it.
 
     Pictures are cropped to the centre square and resized with an antialiased triangle filter; grey, CMYK, palette and
     16-bit ones become RGB, transparency turns white, an animation counts as its first frame. What cannot be read, is
@@ -57,9 +72,14 @@ def load_images(dataset: str, split: Split, image_size: int) -> np.ndarray:
         raise UserError(f"A split is one of {', '.join(get_args(Split))}, but {split!r} was asked for.")
     pictures = folder_pictures(dataset, split) if dataset.startswith(FOLDER_PREFIX) else tfds_pictures(dataset, split)
     problems: list[str] = []
-    images = np.fromiter(
-        read_pictures(pictures, image_size, problems), np.dtype((np.uint8, (image_size, image_size, 3)))
-    )
+    class_names: list[str] = []
+
+    def readable() -> Iterator[np.ndarray]:
+        for picture, image in read_pictures(pictures, image_size, problems):
+            class_names.append(picture.class_name)
+            yield image
+
+    images = np.fromiter(readable(), np.dtype((np.uint8, (image_size, image_size, 3))))
     if not len(images):
         raise UserError(
             f"{dataset} has no readable picture for {split}"
@@ -68,11 +88,14 @@ def load_images(dataset: str, split: Split, image_size: int) -> np.ndarray:
     if problems:
         total = len(images) + len(problems)
         logger.warning("Skipped %d of %d %s pictures of %s; %s.", len(problems), total, split, dataset, problems[0])
-    return images
+    return Pictures(images, np.array(class_names))
 
 
-def read_pictures(pictures: Iterator[EncodedPicture], image_size: int, problems: list[str]) -> Iterator[np.ndarray]:
-    """Yield readable pictures as (image_size, image_size, 3); append to `problems` what is wrong with the others."""
+def read_pictures(
+    pictures: Iterator[EncodedPicture], image_size: int, problems: list[str]
+) -> Iterator[tuple[EncodedPicture, np.ndarray]]:
+    """Yield readable pictures with their pixels (image_size, image_size, 3); append to `problems` why others are not.
+    """
 
     def read(picture: EncodedPicture) -> np.ndarray | str:
         try:
@@ -82,11 +105,11 @@ def read_pictures(pictures: Iterator[EncodedPicture], image_size: int, problems:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while chunk := list(islice(pictures, CHUNK)):  # map alone would hold all encoded pictures in memory
-            for result in pool.map(read, chunk):
+            for picture, result in zip(chunk, pool.map(read, chunk), strict=True):
                 if isinstance(result, str):
                     problems.append(result)
                 else:
-                    yield result
+                    yield picture, result
 
 
 def read_picture(file: Path | BytesIO, image_size: int) -> np.ndarray:
@@ -127,10 +150,13 @@ def folder_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
         raise UserError(f"{dataset} names no folder: {FOLDER_PREFIX} needs the path of a folder of pictures after it.")
     validation = next((folder / name for name in VALIDATION_FOLDERS if (folder / name).is_dir()), None)
     if validation and (folder / "train").is_dir():
-        files = picture_files(folder / "train" if split == "train" else validation)
+        root = folder / "train" if split == "train" else validation
+        files = picture_files(root)
     else:
-        files = cut_by_hash(picture_files(folder), split)
-    return (EncodedPicture(str(file.relative_to(folder)), file) for file in files)
+        root, files = folder, cut_by_hash(picture_files(folder), split)
+    for file in files:
+        class_folders = file.relative_to(root).parts[:-1]
+        yield EncodedPicture(str(file.relative_to(folder)), file, class_folders[0] if class_folders else "")
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -173,14 +199,18 @@ def tfds_pictures(dataset: str, split: Split) -> Iterator[EncodedPicture]:
         builder.download_and_prepare()
     except Exception as error:  # each set has its own ways to fail: network, quota, manual steps, missing packages
         raise OSError(f"TFDS cannot download {dataset} ({first_line(error)}); {way_out}.") from error
+    label = dict(builder.info.features).get("label")
+    name_of = label.int2str if isinstance(label, tfds.features.ClassLabel) else None
+    features = {"image": True, "label": True} if name_of else {"image": True}
     part = "[:80%]" if split == "train" else "[80%:]"
     encoded = builder.as_dataset(
         split="+".join(name + part for name in builder.info.splits),
-        decoders=tfds.decode.PartialDecoding({"image": True}, {"image": tfds.decode.SkipDecoding()}),
+        decoders=tfds.decode.PartialDecoding(features, {"image": tfds.decode.SkipDecoding()}),
         shuffle_files=False,
     )
-    examples = enumerate(tfds.as_numpy(encoded))
-    return (EncodedPicture(f"number {index}", BytesIO(example["image"])) for index, example in examples)
+    for index, example in enumerate(tfds.as_numpy(encoded)):
+        class_name = name_of(example["label"]) if name_of else ""
+        yield EncodedPicture(f"number {index}", BytesIO(example["image"]), class_name)
 
 
 def first_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """What many tests share: a tiny real network, a model around it, the page that serves it, and data to learn from."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anything counts processors: each worker has one
@@ -50,6 +51,18 @@ def tiny_normalizer():
 @pytest.fixture(scope="session")
 def tiny_model(tiny_config, tiny_network, tiny_normalizer):
     return DiffusionModel(ModelConfig(network=tiny_config), tiny_network, tiny_normalizer)
+
+
+@pytest.fixture(scope="session")
+def species_model(tiny_normalizer):
+    """A tiny model that can be asked for roses, sunflowers and tulips, all of which matter to its random weights."""
+    config = UNetConfig(image_size=8, widths=(4, 8), block_depth=1, conditioning="blocks", num_classes=3)
+    config = replace(config, patch_size=2, embedding_size=8, embedding_max_frequency=4.0)
+    network = build_unet(config)
+    network.set_weights(random_weights(network))
+    classes = {"rose": 30, "sunflower": 60, "tulip": 10}
+    model_config = ModelConfig(config, "velocity", max_signal_rate=0.999)
+    return DiffusionModel(model_config, network, tiny_normalizer, card={"name": "species"}, classes=classes)
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,15 @@ def random_weights(network, seed=0):
     return [random(weight) for weight in network.weights]
 
 
-def numpy_unet(config, weights, noisy_images, noise_variances):
+def numpy_unet(config, weights, noisy_images, noise_variances, class_weights=None):
     """Outputs (B, S, S, 3) float64 for the weights of a Keras network in the order of its `get_weights()`."""
     weights = iter([np.asarray(weight, np.float64) for weight in weights])
     last = len(config.widths) - 1
+    activation = ACTIVATIONS[config.activation]
+    condition = None
+
+    def dense(features):
+        return features @ next(weights) + next(weights)
 
     def convolution(features):
         kernel, bias = next(weights), next(weights)
@@ -48,11 +53,17 @@ def numpy_unet(config, weights, noisy_images, noise_variances):
         change = np.einsum("bhpd,hdc->bpc", attended, next(weights)) + next(weights)
         return residual_sum(features, change.reshape(features.shape))
 
-    def block(features, level):
-        change = ACTIVATIONS[config.activation](convolution(normalize(features)))
+    def block(features, level, index):
+        change = convolution(normalize(features))
+        if condition is not None:
+            scales, shifts = np.split(dense(condition)[:, np.newaxis, np.newaxis], 2, axis=-1)
+            change = (1 + scales) * change + shifts
         shortcut = features if features.shape[-1] == config.widths[level] else convolution(features)
-        features = residual_sum(shortcut, convolution(change))
-        return attend(features) if last - level < config.attention_levels else features
+        features = residual_sum(shortcut, convolution(activation(change)))
+        attends = last - level < config.attention_levels
+        if config.attention_once and index < config.block_depth - 1:
+            attends = False
+        return attend(features) if attends else features
 
     def upsample(features):
         if config.upsampling == "transposed":
@@ -60,32 +71,67 @@ def numpy_unet(config, weights, noisy_images, noise_variances):
             return convolve_transposed(features, kernel) + bias
         return bilinear(features) if config.upsampling == "bilinear" else features.repeat(2, axis=1).repeat(2, axis=2)
 
-    waves = numpy_embedding(noise_variances, config.embedding_size, config.embedding_max_frequency)
-    embedding = np.broadcast_to(waves[:, np.newaxis, np.newaxis], (*noisy_images.shape[:3], config.embedding_size))
-    features = np.concatenate([convolution(noisy_images.astype(np.float64)), embedding], axis=-1)
+    patches = to_patches(noisy_images.astype(np.float64), config.patch_size)
+    if config.conditioning == "blocks":
+        variances = np.asarray(noise_variances, np.float64)
+        log_ratios = np.log(np.sqrt(variances / (1 - variances)))
+        waves = numpy_waves(log_ratios / 4, config.embedding_size, config.embedding_max_frequency)
+        hidden = activation(dense(waves))
+        if class_weights is None:  # Keras has the weights in another order then
+            features = convolution(patches)
+            condition = activation(dense(hidden))
+        else:
+            condition = activation(dense(hidden) + class_weights @ next(weights))
+            features = convolution(patches)
+    else:
+        features = convolution(patches)
+        waves = numpy_waves(noise_variances, config.embedding_size, config.embedding_max_frequency)
+        embedding = np.broadcast_to(waves[:, np.newaxis, np.newaxis], (*features.shape[:3], config.embedding_size))
+        features = np.concatenate([features, embedding], axis=-1)
     skips = []
     for level in range(last):
-        for _ in range(config.block_depth):
-            features = block(features, level)
+        for index in range(config.block_depth):
+            features = block(features, level, index)
             skips.append(features)
         features = (features[:, ::2] + features[:, 1::2]) / 2
         features = (features[:, :, ::2] + features[:, :, 1::2]) / 2
-    for _ in range(config.block_depth):
-        features = block(features, last)
+    for index in range(config.block_depth):
+        features = block(features, last, index)
     for level in reversed(range(last)):
+        if config.skips == "added":
+            features = convolution(features) if features.shape[-1] != config.widths[level] else features
         features = upsample(features)
-        for _ in range(config.block_depth):
-            features = block(np.concatenate([features, skips.pop()], axis=-1), level)
-    outputs = convolution(features)
+        for index in range(config.block_depth):
+            if config.skips == "added":
+                features = features + convolution(skips.pop())
+            else:
+                features = np.concatenate([features, skips.pop()], axis=-1)
+            features = block(features, level, index)
+    outputs = from_patches(convolution(features), config.patch_size)
     assert next(weights, None) is None, "The network has weights that the configuration does not explain."
     return outputs
 
 
-def numpy_embedding(noise_variances, size, max_frequency):
-    """The embedding (B, size) float64 of noise variances (B,)."""
+def numpy_waves(numbers, size, max_frequency):
+    """The embedding (B, size) float64 of numbers (B,)."""
     frequencies = max_frequency ** np.linspace(0, 1, size // 2)
-    phases = 2 * np.pi * np.outer(np.asarray(noise_variances, np.float64), frequencies)
+    phases = 2 * np.pi * np.outer(np.asarray(numbers, np.float64), frequencies)
     return np.concatenate([np.sin(phases), np.cos(phases)], axis=1)
+
+
+def to_patches(images, size):
+    """Each patch of size x size pixels as one pixel, its pixels row by row."""
+    return np.concatenate(
+        [images[:, row::size, column::size] for row in range(size) for column in range(size)], axis=-1
+    )
+
+
+def from_patches(patches, size):
+    batch, height, width, channels = patches.shape
+    images = np.empty((batch, height * size, width * size, channels // size**2))
+    for part, pixels in enumerate(np.split(patches, size**2, axis=-1)):
+        images[:, part // size :: size, part % size :: size] = pixels
+    return images
 
 
 def convolve(features, kernel):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny_runs import run_python
 
-from ddim.data import load_images
+from ddim.data import load_images, load_pictures
 
 FLOWERS = Path(os.environ.get("DDIM_TEST_DATA", Path(__file__).parents[2] / "shared")) / "flowers"
 
@@ -226,12 +226,13 @@ def write_tfds(folder: Path, name: str, splits: dict[str, list[np.ndarray]]) -> 
     import tensorflow_datasets as tfds
 
     folder.mkdir(parents=True)
-    features = tfds.features.FeaturesDict({"image": tfds.features.Image(), "label": tfds.features.Text()})
+    labels = tfds.features.ClassLabel(names=[f"species {number}" for number in range(102)])
+    features = tfds.features.FeaturesDict({"image": tfds.features.Image(), "label": labels})
     split_infos = []
     for split, images in splits.items():
         with tf.io.TFRecordWriter(str(folder / f"{name}-{split}.tfrecord-00000-of-00001")) as writer:
-            for image in images:
-                example = features.encode_example({"image": image, "label": "flower"})
+            for index, image in enumerate(images):
+                example = features.encode_example({"image": image, "label": index})
                 writer.write(features.serialize_example(example))
         template = tfds.core.ShardedFileTemplate(folder, dataset_name=name, split=split, filetype_suffix="tfrecord")
         split_infos.append(tfds.core.SplitInfo(split, [len(images)], 0, filename_template=template))
@@ -256,6 +257,42 @@ def test_tfds_sets_with_pictures_of_any_size_and_grey_ones_can_be_read(name):
     with tfds.testing.mock_data(num_examples=3):
         images = load_images(name, "train", 16)
     assert images.shape == (3, 16, 16, 3) and images.dtype == np.uint8
+
+
+def test_classes_of_a_tfds_set_are_the_names_of_its_labels(tmp_path):
+    splits = {"train": [np.full((16, 16, 3), 9, np.uint8)] * 10}
+    write_tfds(tmp_path / "labelled_pictures" / "1.0.0", "labelled_pictures", splits)
+    names = load_pictures("labelled_pictures", "validation", 8).class_names
+    assert names.tolist() == ["species 8", "species 9"]
+
+
+def test_a_tfds_set_without_labels_has_no_classes():
+    import tensorflow_datasets as tfds
+
+    with tfds.testing.mock_data(num_examples=3):
+        assert load_pictures("celeb_a", "train", 16).class_names.tolist() == ["", "", ""]
+
+
+def test_classes_of_a_folder_are_the_names_of_the_first_folders_in_it(tmp_path):
+    for place in (
+        "train/rose/a.png",
+        "train/rose/wild/b.png",
+        "train/tulip/c.png",
+        "train/d.png",
+        "validation/rose/e.png",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / place)
+    assert load_pictures(f"folder:{tmp_path}", "train", 8).class_names.tolist() == ["", "rose", "rose", "tulip"]
+    assert load_pictures(f"folder:{tmp_path}", "validation", 8).class_names.tolist() == ["rose"]
+
+
+def test_a_picture_that_cannot_be_read_takes_its_class_with_it(tmp_path):
+    for place in ("train/rose/a.png", "train/tulip/c.png", "validation/rose/e.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / place)
+    (tmp_path / "train/rose/a.png").write_bytes(b"no picture")
+    assert load_pictures(f"folder:{tmp_path}", "train", 8).class_names.tolist() == ["tulip"]
 
 
 def test_a_picture_is_the_same_from_tfds_and_from_a_folder(tmp_path):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from ddim.cli.terminal import show, show_last
-from ddim.configuration import add_options, from_options, given
+from ddim.configuration import add_options, from_options, given, numbers
 from ddim.diffusion.noise import parse_seeds, seed_range
 from ddim.diffusion.sampling import SampleConfig, parse_step_counts
 from ddim.errors import UserError
 from ddim.making import compare, film, walk
 from ddim.making.generate import MAX_NUM_IMAGES, sample
-from ddim.making.plane import check_eta
+from ddim.making.plane import check_eta, parse_stops
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import SUFFIXES, ExportConfig, check_size, file_name, save_animation
 from ddim.media.images import grid, save_png, to_uint8
@@ -81,6 +81,8 @@ def add_compare(commands: Any) -> None:
     parser.add_argument("--num-steps", default="1,2,5,10,20", metavar="N,N-N,...", help="Default: 1,2,5,10,20.")
     parser.add_argument("--solvers", default="ddim", metavar="NAME,...", help="Default: ddim.")
     parser.add_argument("--against", metavar="NAME", help="Second weights, for the same seeds. Default: none.")
+    parser.add_argument("--class-names", metavar="NAME,...", help="Classes side by side. Default: --class-name.")
+    parser.add_argument("--guidances", type=numbers, default=(), metavar="X,...", help="Default: --guidance.")
     add_options(parser, SampleConfig, without=("num_steps", "solver"))
     add_options(parser, ExportConfig)
 
@@ -92,19 +94,24 @@ def _compare(
     output: Path | None,
     num_steps: str,
     solvers: str,
+    class_names: str | None,
+    guidances: tuple[float, ...],
     **options: Any,
 ) -> int:
     seeds, step_counts = _seeds_of(options, compare.MAX_SEEDS), parse_step_counts(num_steps)
     solver_names: tuple[Any, ...] = tuple(dict.fromkeys(solvers.split(",")))
     names = list(dict.fromkeys([weights, against or weights]))
     settings, export = given(SampleConfig, options), replace(compare.PLAYBACK, **given(ExportConfig, options))
-    compare.check_comparison(seeds, step_counts, solver_names, len(names))
+    classes = [name.strip() for name in class_names.split(",")] if class_names else []
+    compare.check_comparison(
+        seeds, step_counts, solver_names, len(names) * max(1, len(classes)) * max(1, len(guidances))
+    )
     for solver in solver_names:
         SampleConfig(**settings, solver=solver)
     output = output or Path(file_name("compare", seeds, step_counts, ".png"))
     models = {name: load(name, precision) for name in names}
     contenders = {name: compare.Contender(model, model.sample_config(**settings)) for name, model in models.items()}
-    comparison = compare.Comparison(contenders, seeds, step_counts, solver_names)
+    comparison = compare.Comparison(contenders, seeds, step_counts, solver_names, guidances, classes)
     num_cells, shape = len(comparison.plan()), (len(seeds), *models[weights].image_shape)
     compare.check_file(output, step_counts, num_cells, shape, export)
     cells: list[compare.Cell] = []
@@ -125,13 +132,18 @@ def add_interpolate(commands: Any) -> None:
     parser.set_defaults(command=_interpolate)
     _add_weights(parser)
     _add_output(parser)
-    parser.add_argument("--seeds", required=True, metavar="N,N,...", help="The stops of the walk, 2 to 8.")
+    parser.add_argument(
+        "--seeds",
+        required=True,
+        metavar="N,N,...",
+        help="The stops of the walk, 2 to 8, such as 3,8 or, each with a class, 3:rose,8:sunflower.",
+    )
     for configuration in (walk.WalkConfig, SampleConfig, ExportConfig):
         add_options(parser, configuration)
 
 
 def _interpolate(weights: str, precision: EnginePrecision, output: Path | None, seeds: str, **options: Any) -> int:
-    stops, way = parse_seeds(seeds, 2, walk.MAX_STOPS), from_options(walk.WalkConfig, options)
+    (stops, class_names), way = parse_stops(seeds, 2, walk.MAX_STOPS), from_options(walk.WalkConfig, options)
     num_frames = len(walk.places_of_walk(stops, way))
     settings, export = given(SampleConfig, options), replace(walk.playback(way), **given(ExportConfig, options))
     config = SampleConfig(**settings)
@@ -140,9 +152,9 @@ def _interpolate(weights: str, precision: EnginePrecision, output: Path | None, 
     model = load(weights, precision)
     check_size(output, num_frames, *model.image_shape[:2], export)
     config = model.sample_config(**settings)
-    for step in walk.interpolate(model, stops, way, config):
+    for step in walk.interpolate(model, stops, way, config, class_names):
         show(f"step {step.index + 1}/{config.num_steps}")
-    recipe = Recipe("interpolate", Weights.of(model), config, stops, walk=way)
+    recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
     frame_recipes = [picture.to_json() for picture in recipe.pictures()]
     save_animation(output, to_uint8(step.pred_images), export, recipe.to_json(), frame_recipes)
     show_last(f"{output}: {num_frames} frames between {len(stops)} seeds, {step.nfe} network evaluations each")

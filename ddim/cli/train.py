@@ -25,7 +25,7 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
     parser.add_argument("--resume", action="store_true", help="Go on with RUN from its last checkpoint and options.")
     parser.add_argument("--preset", choices=PRESETS, default="tutorial", help="Where the defaults come from.")
-    add_options(parser, TrainConfig)
+    add_options(parser, TrainConfig, without=["num_classes"])  # as many as the pictures have
 
 
 def _train(runs_dir: Path, run: str, resume: bool, preset: str, **options: Any) -> int:

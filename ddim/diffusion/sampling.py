@@ -9,8 +9,8 @@ over the short range that such networks learn, it serves every solver best.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ddim.notation import parse_numbers
 
 MAX_NUM_STEPS = 1000
 MAX_STEP_COUNTS = 50
+MAX_GUIDANCE = 10
 
 SolverName = Literal["ddim", "heun", "ab2", "ab3", "ab4", "dpmpp2m", "unipc"]
 Variance = Literal["posterior", "large"]
@@ -33,7 +34,8 @@ class SampleConfig:
     """How to sample: together with the weights and the seed, it determines a picture completely.
 
     Attributes:
-        num_steps: Nodes, 1 to 1000. Each costs one network evaluation; with Heun, all but the last cost two.
+        num_steps: Nodes, 1 to 1000. Each costs one network evaluation; with Heun, all but the last cost two. Guidance
+            doubles that.
         solver: "ddim", "heun", "ab2", "ab3", "ab4", "dpmpp2m" or "unipc".
         eta: Fresh noise in each DDIM step: 0 is none, 1 as much as DDPM. For other solvers it must be 0.
         variance: Which of the two kinds of fresh noise that DDIM (2010.02502) compares: "posterior" has the deviation
@@ -42,6 +44,10 @@ class SampleConfig:
             "inclusive" at 1, ..., 0.
         min_signal_rate: How much picture there is at diffusion time 1, above 0.
         max_signal_rate: How much picture there is at diffusion time 0, at most 1.
+        class_name: What the picture shows, where weights have classes; without it, the seed draws one as often as
+            training showed it.
+        guidance: How far to follow the class, away from what any picture would be: 1 asks the network for the class and
+            no more, others ask it twice and go on from any to the class by that factor (2207.12598); up to 10.
     """
 
     num_steps: int = 20
@@ -51,6 +57,8 @@ class SampleConfig:
     node_placement: NodePlacement = "reference"
     min_signal_rate: float = MIN_SIGNAL_RATE
     max_signal_rate: float = MAX_SIGNAL_RATE
+    class_name: str | None = None
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.num_steps, int) or not 1 <= self.num_steps <= MAX_NUM_STEPS:
@@ -64,7 +72,18 @@ class SampleConfig:
             raise UserError(
                 "With node_placement 'inclusive', max_signal_rate must be below 1, or the last node has no noise."
             )
+        if not 0 <= self.guidance <= MAX_GUIDANCE:
+            raise UserError(f"guidance must be between 0 and {MAX_GUIDANCE}, but is {self.guidance!r}.")
         self.schedule()  # the schedule checks the signal rates
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name, but class and guidance only where they are asked for: most weights know neither."""
+        fields = asdict(self)
+        if self.class_name is None:
+            del fields["class_name"]
+        if self.guidance == 1:
+            del fields["guidance"]
+        return fields
 
     def schedule(self) -> CosineSchedule:
         """The path from noise to pictures; see the head of this file for why it is always this one."""
@@ -73,13 +92,22 @@ class SampleConfig:
     @property
     def nfe(self) -> int:
         """Network evaluations per picture."""
-        return 2 * self.num_steps - 1 if self.solver == "heun" else self.num_steps
+        return self.guidance_nfe * (2 * self.num_steps - 1 if self.solver == "heun" else self.num_steps)
+
+    @property
+    def guidance_nfe(self) -> int:
+        """Network evaluations each time that a picture is looked at: with guidance two, with and without its class."""
+        return 1 if self.guidance == 1 else 2
 
     def diffusion_times(self) -> np.ndarray:
         """The nodes (num_steps,) float64, from 1 down."""
         if self.node_placement == "inclusive":
             return np.linspace(1, 0, self.num_steps)
         return 1 - np.arange(self.num_steps) / self.num_steps
+
+
+FEW_STEPS = SampleConfig(num_steps=10, solver="unipc", node_placement="inclusive")
+"""Most of what many steps give, for ten."""
 
 
 class Step(NamedTuple):
@@ -123,7 +151,7 @@ def reverse_diffusion(
 
     def counted_denoise(noisy_images: np.ndarray, rates: Rates) -> Prediction:
         nonlocal nfe
-        nfe += 1
+        nfe += config.guidance_nfe
         return denoise(noisy_images, rates)
 
     solver = _new_solver(config, counted_denoise, fresh_noises)

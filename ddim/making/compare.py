@@ -1,4 +1,4 @@
-"""The same seeds with different numbers of steps, by different solvers, or with different weights.
+"""The same seeds with different numbers of steps, by different solvers, with different weights, guidance or classes.
 
 A picture made in few steps is not a stage on the way to one made in many: each number of steps has its own nodes, so
 each is sampled from the start.
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ddim.diffusion.noise import noise_from_seeds
 from ddim.diffusion.sampling import SampleConfig, SolverName
 from ddim.errors import UserError
 from ddim.making.generate import sample
@@ -37,49 +36,59 @@ class Contender(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared: every seed with every number of steps, solver and set of weights.
+    """What is compared: every seed with every number of steps, solver, set of weights, guidance and class.
 
     Attributes:
         contenders: By the names of their weights; usually one.
         seeds: 1 to 16.
         step_counts: Numbers of steps.
         solvers: Names of solvers.
+        guidances: Strengths of guidance; without any, that of the contenders.
+        class_names: Classes, such as species; without any, that of the contenders.
     """
 
     contenders: Mapping[str, Contender]
     seeds: Sequence[int]
     step_counts: Sequence[int]
     solvers: Sequence[SolverName] = ("ddim",)
+    guidances: Sequence[float] = ()
+    class_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if len({model.image_shape for model, _ in self.contenders.values()}) != 1:
             raise UserError("Weights can be compared if their pictures have one size, but these have several.")
-        check_comparison(self.seeds, self.step_counts, self.solvers, len(self.contenders))
+        num_contenders = len(self.contenders) * max(1, len(self.guidances)) * max(1, len(self.class_names))
+        check_comparison(self.seeds, self.step_counts, self.solvers, num_contenders)
 
     def plan(self) -> list[tuple[str, SampleConfig]]:
         """Weights and sampling of each cell, fewest evaluations first. Raises UserError as SampleConfig does."""
         cells = [
-            (name, replace(config, num_steps=count, solver=solver))
+            (name, replace(config, num_steps=count, solver=solver, guidance=guidance, class_name=class_name))
             for count in self.step_counts
             for solver in self.solvers
             for name, (_, config) in self.contenders.items()
+            for guidance in self.guidances or (config.guidance,)
+            for class_name in self.class_names or (config.class_name,)
         ]
         return sorted(cells, key=lambda cell: cell[1].nfe)
 
 
 def check_comparison(
-    seeds: Sequence[int], step_counts: Sequence[int], solvers: Sequence[str], num_weights: int
+    seeds: Sequence[int], step_counts: Sequence[int], solvers: Sequence[str], num_contenders: int
 ) -> None:
-    """Raise UserError for more seeds or cells than a comparison can have."""
+    """Raise UserError for more seeds or cells than a comparison can have.
+
+    `num_contenders` counts everything but steps and solvers: weights, each with every guidance and class.
+    """
     if not 1 <= len(seeds) <= MAX_SEEDS:
         raise UserError(f"A comparison has 1 to {MAX_SEEDS} seeds, but {len(seeds)} were given.")
-    num_cells = len(step_counts) * len(solvers) * num_weights
+    num_cells = len(step_counts) * len(solvers) * num_contenders
     if not 1 <= num_cells <= MAX_CELLS:
         raise UserError(f"A comparison has 1 to {MAX_CELLS} rows, but {num_cells} were asked for.")
 
 
 class Cell(NamedTuple):
-    """The pictures (B, H, W, 3) uint8 of all seeds with one number of steps, one solver and one set of weights.
+    """The pictures (B, H, W, 3) uint8 of all seeds with one set of weights and one way to sample.
 
     `nfe` counts the network evaluations so far and `seconds` the time that they took for all pictures together.
     """
@@ -99,9 +108,9 @@ class Cell(NamedTuple):
 def compare(comparison: Comparison) -> Iterator[Cell]:
     """Yield each cell as it forms, once per step until it is finished; then the next, in the order of the plan."""
     cells, seeds = comparison.plan(), comparison.seeds
-    for model, _ in comparison.contenders.values():
+    for name, config in cells:
         # A batch of a new size may be compiled first, which is not part of sampling.
-        model.engine(noise_from_seeds(seeds, model.image_shape), np.ones(len(seeds), np.float32))
+        comparison.contenders[name].model.warm_up(config.guidance_nfe * len(seeds))
     for name, config in cells:
         seconds, since = 0.0, time.perf_counter()
         for step in sample(comparison.contenders[name].model, seeds, config):
@@ -111,7 +120,7 @@ def compare(comparison: Comparison) -> Iterator[Cell]:
 
 
 def psnrs(cells: Sequence[Cell]) -> list[float | None]:
-    """How close each cell is to the one with the most steps of its solver and weights: PSNR in dB over all seeds.
+    """How close each cell is to the one with the most steps that is otherwise sampled alike: PSNR in dB over all seeds.
 
     None for that one itself; infinite where all pixels are the same.
     """
@@ -136,11 +145,14 @@ def grid_of(cells: Sequence[Cell], seeds: Sequence[int], export: ExportConfig) -
 def frames_of(cells: Sequence[Cell], seeds: Sequence[int], export: ExportConfig) -> np.ndarray:
     """Labelled frames (F, H, W, 3) uint8, one for each number of steps, the fewest first.
 
-    Rows are solvers and weights. All cells of a comparison must be there. The frames are enlarged already.
+    Rows are all else that is compared. All cells of a comparison must be there. The frames are enlarged already.
     """
     images = {(cell.config.num_steps, _line(cell)): _enlarged(cell, export) for cell in cells}
     counts, lines = sorted({count for count, _ in images}), sorted({_line(cell) for cell in cells})
-    labels = {count: ["\n".join([counted(count, "step"), solver, name]) for name, solver in lines] for count in counts}
+    labels = {
+        count: ["\n".join([counted(count, "step"), solver, name, *asked]) for name, solver, *asked in lines]
+        for count in counts
+    }
     return np.stack(
         [
             labelled_grid(
@@ -177,9 +189,15 @@ def check_file(
     check_size(path, num_frames, num_cells // num_frames * height, num_images * width, export)
 
 
-def _line(cell: Cell) -> tuple[str, str]:
-    """What cells on one curve have in common."""
-    return cell.weights, cell.config.solver
+def _line(cell: Cell) -> tuple[str, ...]:
+    """What cells on one curve have in common, in words: weights, solver, and what they are asked for."""
+    return cell.weights, cell.config.solver, *asked_for(cell.config)
+
+
+def asked_for(config: SampleConfig) -> list[str]:
+    """Class and guidance in words; nothing where they are left alone."""
+    guidance = [f"guidance {config.guidance:g}"] if config.guidance != 1 else []
+    return [*([config.class_name] if config.class_name else []), *guidance]
 
 
 def _enlarged(cell: Cell, export: ExportConfig) -> np.ndarray:
@@ -189,7 +207,8 @@ def _enlarged(cell: Cell, export: ExportConfig) -> np.ndarray:
 def _label(cell: Cell, cells: Sequence[Cell]) -> str:
     weights = [cell.weights] if len({other.weights for other in cells}) > 1 else []
     steps, evaluations = counted(cell.config.num_steps, "step"), counted(cell.nfe, "evaluation")
-    return "\n".join([steps, cell.config.solver, f"{evaluations}, {cell.seconds:.2f} s", *weights])
+    details = [cell.config.solver, f"{evaluations}, {cell.seconds:.2f} s", *weights, *asked_for(cell.config)]
+    return "\n".join([steps, *details])
 
 
 def _column_labels(seeds: Sequence[int]) -> list[str]:

@@ -1,6 +1,7 @@
 """Pictures out of noise, by their seeds."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def sample(
     if not 1 <= len(seeds) <= MAX_NUM_IMAGES:
         raise UserError(f"One call makes 1 to {MAX_NUM_IMAGES} pictures, but {len(seeds)} seeds were given.")
     noises = noises_from_seeds(seeds, model.image_shape)
-    yield from sample_from(model, next(noises), config, noises)
+    initial_noise = next(noises)
+    yield from sample_from(model, initial_noise, model.class_weights(seeds, config), config, noises)
 
 
 def generate(
@@ -41,11 +43,16 @@ def generate(
 def sample_from(
     model: DiffusionModel,
     initial_noise: np.ndarray,
+    class_weights: np.ndarray | None,
     config: SampleConfig,
     fresh_noises: Iterator[np.ndarray] | None = None,
 ) -> Iterator[Step]:
-    """As `reverse_diffusion` from this noise (B, H, W, C), but with pictures on the pixel scale [0, 1]."""
-    for step in reverse_diffusion(model.denoise, initial_noise, config, fresh_noises):
+    """As `reverse_diffusion` from this noise (B, H, W, C), but with pictures on the pixel scale [0, 1].
+
+    What they show is up to `class_weights` (B, num_classes), None where weights have no classes.
+    """
+    denoise = partial(model.denoise, class_weights=class_weights, guidance=config.guidance)
+    for step in reverse_diffusion(denoise, initial_noise, config, fresh_noises):
         yield step._replace(
             noisy_images=model.denormalize(step.noisy_images), pred_images=model.denormalize(step.pred_images)
         )

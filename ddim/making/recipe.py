@@ -38,12 +38,14 @@ class Recipe:
         weights: The weights that it was made with.
         config: How it was sampled; for a comparison, with its first number of steps and its first solver.
         seeds: Those of its pictures; for a walk its stops, for a plane its corners. A picture between seeds has none.
+        class_names: What stops or corners show, where each has a wish of its own; for a comparison, what it compares.
         is_sheet: Whether it is a sheet of pictures with seeds in a row, rather than one picture by itself.
         place: Where a picture between seeds lies.
         walk: How a walk goes.
         size: How many rows and columns a plane has.
         step_counts: The numbers of steps of a comparison.
         solvers: The solvers of a comparison.
+        guidances: The strengths of guidance that a comparison compares, if it does.
         against: The further weights of a comparison.
     """
 
@@ -51,12 +53,14 @@ class Recipe:
     weights: Weights
     config: SampleConfig
     seeds: Sequence[int] = ()
+    class_names: Sequence[str | None] = ()
     is_sheet: bool = False
     place: Place | None = None
     walk: WalkConfig | None = None
     size: int = 0
     step_counts: Sequence[int] = ()
     solvers: Sequence[str] = ()
+    guidances: Sequence[float] = ()
     against: Sequence[Weights] = ()
 
     @classmethod
@@ -68,24 +72,26 @@ class Recipe:
             Weights.of(first.model),
             replace(first.config, num_steps=comparison.step_counts[0], solver=comparison.solvers[0]),
             comparison.seeds,
+            comparison.class_names,
             step_counts=comparison.step_counts,
             solvers=comparison.solvers,
+            guidances=comparison.guidances,
             against=[Weights(name, other.model.card.get("sha256")) for name, other in others],
         )
 
     def pictures(self) -> list["Recipe"]:
         """What makes each picture again by itself; not for a comparison, whose pictures are sampled differently."""
         if self.walk:
-            places = places_of_walk(self.seeds, self.walk)
+            places = places_of_walk(self.seeds, self.walk, self.class_names)
         elif self.command == "plane":
-            places = places_of_plane(self.seeds, self.size)
+            places = places_of_plane(self.seeds, self.size, self.class_names)
         else:
             return [Recipe("sample", self.weights, self.config, [seed]) for seed in self.seeds]
         return [Recipe("sample", self.weights, self.config, place=place) for place in places]
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads: flat, and with nothing that does not belong to the command."""
-        weights, config = self.weights._asdict(), asdict(self.config)
+        weights, config = self.weights._asdict(), self.config.to_json()
         if self.place:
             return {"command": self.command, **weights, **config, "noise": self.place.to_json()}
         if self.command == "sample":
@@ -102,6 +108,10 @@ class Recipe:
                 config["num_steps"] = list(self.step_counts)
                 against = [other._asdict() for other in self.against]
                 more = {"solvers": list(self.solvers), "against": against}
+                if self.guidances:
+                    more["guidances"] = list(self.guidances)
+        if self.class_names:
+            more["class_names"] = list(self.class_names)
         return {"command": self.command, **weights, "seeds": [int(seed) for seed in self.seeds], **config, **more}
 
     @classmethod
@@ -129,8 +139,9 @@ class Recipe:
             num_images = told.get("num_images", 1)
             if num_images > MAX_NUM_IMAGES:
                 raise UserError(f"One recipe makes 1 to {MAX_NUM_IMAGES} pictures, but this one makes {num_images}.")
-            return cls(command, weights, config, seed_range(told["seed"], num_images), "num_images" in told)
-        recipe = cls(command, weights, config, list(told["seeds"]))
+            seeds = seed_range(told["seed"], num_images)
+            return cls(command, weights, config, seeds, is_sheet="num_images" in told)
+        recipe = cls(command, weights, config, list(told["seeds"]), tuple(told.get("class_names", ())))
         match command:
             case "interpolate":
                 return replace(recipe, walk=WalkConfig(**given(WalkConfig, told)))
@@ -138,5 +149,11 @@ class Recipe:
                 return replace(recipe, size=told["size"])
             case "compare":
                 against = [Weights(other["weights"], other["sha256"]) for other in told["against"]]
-                return replace(recipe, step_counts=told["num_steps"], solvers=told["solvers"], against=against)
+                return replace(
+                    recipe,
+                    step_counts=told["num_steps"],
+                    solvers=told["solvers"],
+                    guidances=told.get("guidances", ()),
+                    against=against,
+                )
         return recipe

@@ -40,10 +40,11 @@ class WalkConfig:
             raise UserError(f"frames must be an integer of at least 2, but is {self.frames!r}.")
 
 
-def places_of_walk(stops: Sequence[int], walk: WalkConfig) -> list[Place]:
+def places_of_walk(stops: Sequence[int], walk: WalkConfig, class_names: Sequence[str | None] = ()) -> list[Place]:
     """All places of a walk between seeds; it visits each, and ends on the last or, in a loop, just before the first.
 
-    Raises UserError for fewer than 2 seeds, more than 8, or more than 512 frames in all.
+    `class_names` are the classes of the stops, where each has a wish of its own. Raises UserError for fewer than 2
+    seeds, more than 8, or more than 512 frames in all.
     """
     if not 2 <= len(stops) <= MAX_STOPS:
         raise UserError(f"A walk has 2 to {MAX_STOPS} seeds as its stops, but {len(stops)} were given.")
@@ -55,21 +56,29 @@ def places_of_walk(stops: Sequence[int], walk: WalkConfig) -> list[Place]:
         )
     places = []
     for way in range(num_ways):
-        ends = (stops[way], stops[(way + 1) % len(stops)])
+        ends = (way, (way + 1) % len(stops))
+        seeds = tuple(stops[end] for end in ends)
+        wishes = tuple(class_names[end] for end in ends) if class_names else ()
         arrives = way == num_ways - 1 and not walk.loop
         positions = np.linspace(0, 1, walk.frames, endpoint=arrives)
         if walk.easing == "smooth":
             positions = positions**2 * (3 - 2 * positions)
-        places += [Place(ends, (float(position),), walk.interpolation) for position in positions]
+        places += [Place(seeds, (float(position),), walk.interpolation, wishes) for position in positions]
     return places
 
 
-def interpolate(model: DiffusionModel, stops: Sequence[int], walk: WalkConfig, config: SampleConfig) -> Iterator[Step]:
+def interpolate(
+    model: DiffusionModel,
+    stops: Sequence[int],
+    walk: WalkConfig,
+    config: SampleConfig,
+    class_names: Sequence[str | None] = (),
+) -> Iterator[Step]:
     """Yield a Step for each node, its pictures (F, H, W, C) all frames of the walk; the last step has them finished.
 
     Raises UserError, at the first step, as `places_of_walk` does, for what is not a seed, and for eta above 0.
     """
-    yield from sample_places(model, places_of_walk(stops, walk), config)
+    yield from sample_places(model, places_of_walk(stops, walk, class_names), config)
 
 
 def playback(walk: WalkConfig) -> ExportConfig:

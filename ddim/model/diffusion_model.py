@@ -1,5 +1,6 @@
 """The diffusion model: a network and what is needed to read its outputs as noises and pictures."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -10,6 +11,7 @@ from ddim.diffusion.sampling import SampleConfig
 from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule, ScheduleName
 from ddim.diffusion.solvers import Prediction
 from ddim.errors import UserError
+from ddim.model.classes import class_weights_of, drawn_class, find_class
 from ddim.model.engine import Engine, EnginePrecision
 from ddim.model.unet import UNetConfig
 
@@ -74,6 +76,7 @@ class DiffusionModel:
         network: The float32 network whose weights are saved.
         normalizer: What brings pictures to mean 0 and variance 1 per channel, like the noise.
         card: What is known about the weights, from the file beside them: name, sha256, how they were trained.
+        classes: What the network can be asked for, with the number of training pictures of each, in its own order.
         engine: What runs the network, in its own precision.
     """
 
@@ -85,12 +88,14 @@ class DiffusionModel:
         precision: EnginePrecision = "float32",
         card: dict[str, Any] | None = None,
         is_final: bool = False,
+        classes: Mapping[str, int] | None = None,
     ):
         """`precision` and `is_final`, which says that the weights will not change, are those of Engine."""
         self.config = config
         self.network = network
         self.normalizer = normalizer
         self.card = card or {}
+        self.classes = dict(classes or {})
         self.engine = Engine(config.network, network, precision, is_final)
 
     @property
@@ -116,10 +121,52 @@ class DiffusionModel:
         pixels: np.ndarray = images * np.sqrt(self.normalizer.variance) + self.normalizer.mean
         return pixels
 
-    def denoise(self, noisy_images: np.ndarray, rates: Rates) -> Prediction:
-        """What the network sees in noisy pictures (B, H, W, C) float32 that all have these rates, at unit variance."""
+    def warm_up(self, num_images: int) -> None:
+        """Run the network once on so many pictures: a batch of a new size is compiled first."""
+        self.denoise(np.zeros((num_images, *self.image_shape), np.float32), Rates(noise=0.8, signal=0.6))
+
+    def class_weights(self, seeds: Sequence[int], config: SampleConfig) -> np.ndarray | None:
+        """What pictures of these seeds are to show, (B, num_classes) float32; None where weights have no classes.
+
+        Raises UserError for a class that there is not, and for any wish of weights that have none.
+        """
+        if not self.classes:
+            if config.class_name or config.guidance != 1:
+                raise UserError(f"{self.card.get('name', 'This network')} knows no classes to ask for or be guided by.")
+            return None
+        if config.class_name:
+            names = [find_class(config.class_name, self.classes)] * len(seeds)
+        else:
+            names = [drawn_class(seed, self.classes) for seed in seeds]
+        return class_weights_of(names, self.classes)
+
+    def denoise(
+        self,
+        noisy_images: np.ndarray,
+        rates: Rates,
+        class_weights: np.ndarray | None = None,
+        guidance: float = 1.0,
+    ) -> Prediction:
+        """What the network sees in noisy pictures (B, H, W, C) float32 that all have these rates, at unit variance.
+
+        Where it has classes, it looks for those of `class_weights` (B, num_classes); without them, for any. Guidance
+        other than 1 goes from what it sees for any class to what it sees for these by that factor, and beyond
+        (classifier-free guidance, 2207.12598, Eq. 6, whose w is guidance - 1).
+        """
+        if self.classes and class_weights is None:
+            class_weights = np.zeros((len(noisy_images), len(self.classes)), np.float32)
         noise_variances = np.full(len(noisy_images), rates.noise**2, np.float32)
-        outputs = self.engine(noisy_images, noise_variances)
+        if guidance == 1 or class_weights is None:
+            outputs = self.engine(noisy_images, noise_variances, class_weights)
+        else:
+            outputs = self.engine(
+                np.concatenate([noisy_images, noisy_images]),
+                np.concatenate([noise_variances, noise_variances]),
+                np.concatenate([class_weights, np.zeros_like(class_weights)]),
+            )
+            for_these, for_any = np.split(outputs, 2)
+            # What an output means is linear in it, so guiding outputs guides noises and pictures.
+            outputs = for_any + np.float32(guidance) * (for_these - for_any)
         return read_outputs(self.config.prediction_type, outputs, noisy_images, rates)
 
 

@@ -21,7 +21,7 @@ PRECISIONS: tuple[EnginePrecision, ...] = get_args(EnginePrecision)
 
 
 class Engine:
-    """A compiled network that many may call at once: they hand it pictures and noise variances, and wait.
+    """A compiled network that many may call at once: they hand it pictures, noise variances and classes, and wait.
 
     Each picture has a noise variance of its own, so pictures of different visitors and stages could share a batch.
     For now they take turns, 16 pictures at a time. Batches are padded to a few sizes, since each size is compiled once.
@@ -48,21 +48,26 @@ class Engine:
                 self._network = half
                 self.precision = "bfloat16"
 
-    def __call__(self, noisy_images: np.ndarray, noise_variances: np.ndarray) -> np.ndarray:
-        """The network's outputs (B, H, W, C) float32 for noisy pictures (B, H, W, C) and noise variances (B,)."""
+    def __call__(
+        self, noisy_images: np.ndarray, noise_variances: np.ndarray, class_weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The network's outputs (B, H, W, C) float32 for noisy pictures (B, H, W, C) and noise variances (B,).
+
+        A network with classes needs class weights (B, num_classes) too.
+        """
+        inputs = [noisy_images, noise_variances] + ([] if class_weights is None else [class_weights])
         outputs = []
         for start in range(0, len(noisy_images), BATCH_SIZES[-1]):
-            part = slice(start, start + BATCH_SIZES[-1])
-            outputs.append(self._run(noisy_images[part], noise_variances[part]))
+            outputs.append(self._run([array[start : start + BATCH_SIZES[-1]] for array in inputs]))
         return np.concatenate(outputs)
 
-    def _run(self, noisy_images: np.ndarray, noise_variances: np.ndarray) -> np.ndarray:
-        num_images = len(noisy_images)
+    def _run(self, inputs: list[np.ndarray]) -> np.ndarray:
+        num_images = len(inputs[0])
         padding = next(size for size in BATCH_SIZES if size >= num_images) - num_images
-        noisy_images = np.pad(noisy_images, ((0, padding), (0, 0), (0, 0), (0, 0)))
-        noise_variances = np.pad(noise_variances, (0, padding))
+        # With the last picture once more: noise without variance has no logarithm.
+        padded = [np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) for array in inputs]
         with self._lock:
-            outputs: np.ndarray = self._network.predict_on_batch([noisy_images, noise_variances])
+            outputs: np.ndarray = self._network.predict_on_batch(padded)
         return outputs[:num_images]
 
 
@@ -89,8 +94,10 @@ def has_native_bfloat16() -> bool:
 
 def _relative_difference(network: "keras.Model", reference: "keras.Model") -> float:
     """Root mean square difference between two networks' outputs on noise, relative to the reference's."""
-    noise_variances = np.linspace(0.1, 1, 4, dtype=np.float32)
-    noisy_images = noise_from_seeds(range(4), reference.inputs[0].shape[1:])
-    expected = reference.predict_on_batch([noisy_images, noise_variances])
-    difference = network.predict_on_batch([noisy_images, noise_variances]) - expected
+    noise_variances = np.linspace(0.1, 0.99, 4, dtype=np.float32)
+    inputs = [noise_from_seeds(range(4), reference.inputs[0].shape[1:]), noise_variances]
+    if len(reference.inputs) > 2:
+        inputs.append(np.eye(4, reference.inputs[2].shape[1], dtype=np.float32))
+    expected = reference.predict_on_batch(inputs)
+    difference = network.predict_on_batch(inputs) - expected
     return float(np.sqrt(np.mean(difference**2) / max(np.mean(expected**2), 1e-12)))

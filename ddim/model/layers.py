@@ -1,4 +1,4 @@
-"""The network's own layers: how it is told the noise level, and two quicker forms of batch normalization."""
+"""The network's own layers: how it is told the noise level, patches, and quicker forms of layers that Keras has."""
 
 import math
 from typing import Any
@@ -24,10 +24,73 @@ class NoiseEmbedding(layers.Layer):
 
     def call(self, noise_variances: Tensor) -> Tensor:
         """Noise variances (B,) -> (B, S, S, size) float32."""
-        frequencies = ops.exp(ops.linspace(0.0, math.log(self.max_frequency), self.size // 2))
-        phases = 2 * math.pi * frequencies * ops.reshape(noise_variances, (-1, 1, 1, 1))
-        waves = ops.concatenate([ops.sin(phases), ops.cos(phases)], axis=-1)
+        waves = _waves(noise_variances, self.size, self.max_frequency)[:, None, None]
         return ops.broadcast_to(waves, (ops.shape(waves)[0], self.image_size, self.image_size, self.size))
+
+
+class NoiseLevelEmbedding(layers.Layer):
+    """Noise variances v (B,) -> (B, size): sin and cos of 2 pi f c for geometric frequencies f, where c is a quarter of
+    the logarithm of noise rate over signal rate, as in EDM (2206.00364), table 1. Always float32.
+    """
+
+    def __init__(self, size: int, max_frequency: float):
+        super().__init__(dtype="float32")
+        self.size = size
+        self.max_frequency = max_frequency
+
+    def call(self, noise_variances: Tensor) -> Tensor:
+        """Noise variances (B,) -> (B, size) float32."""
+        log_ratios = (ops.log(noise_variances) - ops.log1p(-noise_variances)) / 2
+        return _waves(log_ratios / 4, self.size, self.max_frequency)
+
+
+def _waves(numbers: Tensor, size: int, max_frequency: float) -> Tensor:
+    frequencies = ops.exp(ops.linspace(0.0, math.log(max_frequency), size // 2))
+    phases = 2 * math.pi * frequencies * ops.reshape(numbers, (-1, 1))
+    return ops.concatenate([ops.sin(phases), ops.cos(phases)], axis=-1)
+
+
+class SpaceToDepth(layers.Layer):
+    """Pictures (B, H, W, C) -> (B, H/p, W/p, p p C): each patch of p x p pixels becomes one with more channels."""
+
+    def __init__(self, patch_size: int, dtype: str):
+        super().__init__(dtype=dtype)
+        self.patch_size = patch_size
+
+    def call(self, images: Tensor) -> Tensor:
+        """Pictures in fewer, deeper pixels."""
+        _, height, width, channels = images.shape
+        size = self.patch_size
+        patches = ops.reshape(images, (-1, height // size, size, width // size, size, channels))
+        rows = ops.transpose(patches, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(rows, (-1, height // size, width // size, size * size * channels))
+
+
+class DepthToSpace(layers.Layer):
+    """The inverse of SpaceToDepth."""
+
+    def __init__(self, patch_size: int, dtype: str):
+        super().__init__(dtype=dtype)
+        self.patch_size = patch_size
+
+    def call(self, patches: Tensor) -> Tensor:
+        """Pictures in more, shallower pixels."""
+        _, height, width, channels = patches.shape
+        size = self.patch_size
+        rows = ops.reshape(patches, (-1, height, width, size, size, channels // size**2))
+        images = ops.transpose(rows, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(images, (-1, height * size, width * size, channels // size**2))
+
+
+class Modulation(layers.Layer):
+    """Features (B, H, W, C) and (B, 2 C) numbers -> features * (1 + scale) + shift, a pair for each channel (FiLM,
+    1709.07871).
+    """
+
+    def call(self, features: Tensor, scales_and_shifts: Tensor) -> Tensor:
+        """Features with the first C numbers as scales, the others as shifts."""
+        scales, shifts = ops.split(scales_and_shifts[:, None, None], 2, axis=-1)
+        return features * (1 + scales) + shifts
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
@@ -70,3 +133,40 @@ class MeanSubtraction(layers.Layer):
     def call(self, features: Tensor) -> Tensor:
         """Features (B, H, W, C) minus the means."""
         return features - self.mean
+
+
+class FusedAttention(layers.Layer):
+    """Keras' MultiHeadAttention of features with themselves, with the same weights, in fewer and larger operations.
+
+    Attention Is All You Need (1706.03762), section 3.2; everything in the precision of the policy, softmax included.
+    """
+
+    def __init__(self, num_heads: int, key_dim: int, dtype: str):
+        super().__init__(dtype=dtype)
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Add kernels and biases of queries, keys, values and outputs, in the order that Keras has them."""
+        channels, heads = input_shape[-1], (self.num_heads, self.key_dim)
+        self.projections = [
+            (self.add_weight(shape=(channels, *heads), name=name), self.add_weight(shape=heads, initializer="zeros"))
+            for name in ("query", "key", "value")
+        ]
+        self.output_kernel = self.add_weight(shape=(*heads, channels), name="output")
+        self.output_bias = self.add_weight(shape=(channels,), initializer="zeros")
+
+    def call(self, features: Tensor) -> Tensor:
+        """Features (B, N, C) at N positions -> (B, N, C), at each position what it takes from all of them."""
+        _, positions, channels = features.shape
+        size = self.num_heads * self.key_dim
+        kernel = ops.concatenate([ops.reshape(kernel, (channels, size)) for kernel, _ in self.projections], axis=1)
+        bias = ops.concatenate([ops.reshape(bias, (size,)) for _, bias in self.projections])
+        projected = ops.matmul(ops.reshape(features, (-1, channels)), kernel) + bias
+        projected = ops.reshape(projected, (-1, positions, 3, self.num_heads, self.key_dim))
+        queries, keys, values = ops.unstack(ops.transpose(projected, (2, 0, 3, 1, 4)))
+        scores = ops.matmul(queries * self.key_dim**-0.5, ops.swapaxes(keys, 2, 3))
+        attended = ops.transpose(ops.matmul(ops.softmax(scores), values), (0, 2, 1, 3))
+        kernel = ops.reshape(self.output_kernel, (size, channels))
+        outputs = ops.matmul(ops.reshape(attended, (-1, size)), kernel) + self.output_bias
+        return ops.reshape(outputs, (-1, positions, channels))

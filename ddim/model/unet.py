@@ -18,7 +18,9 @@ Normalization = Literal["batch", "group", "layer", "none"]
 Activation = Literal["swish", "gelu", "mish", "relu"]
 Upsampling = Literal["bilinear", "nearest", "transposed"]
 Precision = Literal["float32", "bfloat16", "mixed_bfloat16", "mixed_float16"]
-BatchNormalization = Literal["plain", "fused", "synchronized", "folded"]
+Conditioning = Literal["input", "blocks"]
+Skips = Literal["concatenated", "added"]
+Form = Literal["plain", "fused", "synchronized", "folded"]
 
 Tensor = Any
 
@@ -34,24 +36,36 @@ class UNetConfig:
         image_size: Height and width of the pictures in pixels.
         widths: Channels of each level, from the full resolution down; the last level is the middle.
         block_depth: Residual blocks per level, on the way down and again on the way up.
-        embedding_size: How many numbers, half sines and half cosines, tell the network the noise variance.
+        patch_size: 2 or more lets the network see patches of that many pixels across as one pixel with more channels.
+        conditioning: How it hears the noise level: "input" as channels beside the picture, "blocks" as a scale and a
+            shift in every residual block, made by a small network of its own.
+        num_classes: How many classes it can be asked for, with conditioning "blocks"; 0 is none.
+        embedding_size: How many numbers, half sines and half cosines, tell the network the noise level.
         embedding_max_frequency: The fastest of these waves; the slowest has frequency 1.
         normalization: What comes before the convolutions of a block; "group" has 8 groups.
         activation: What comes between the two convolutions of a block.
+        skips: How a block on the way up gets what its twin on the way down saw: "concatenated" to its input, or "added"
+            to it through a 1x1 convolution, which halves the work on the way up.
         upsampling: How a level grows to the size of the next.
         attention_levels: How many levels, counted from the lowest resolution, attend to themselves after each block.
+        attention_once: Attend only after the last block of a level, on the way down and on the way up.
         residual_scaling: Multiply every residual sum by 1/sqrt(2), which keeps its variance.
     """
 
     image_size: int = 64
     widths: tuple[int, ...] = (32, 64, 96, 128)
     block_depth: int = 2
+    patch_size: int = 1
+    conditioning: Conditioning = "input"
+    num_classes: int = 0
     embedding_size: int = 32
     embedding_max_frequency: float = 1000.0
     normalization: Normalization = "batch"
     activation: Activation = "swish"
+    skips: Skips = "concatenated"
     upsampling: Upsampling = "bilinear"
     attention_levels: int = 0
+    attention_once: bool = False
     residual_scaling: bool = False
 
     def __post_init__(self) -> None:
@@ -61,11 +75,19 @@ class UNetConfig:
             raise UserError(f"widths must be two or more positive numbers, but are {self.widths}.")
         if self.block_depth < 1:
             raise UserError(f"block_depth must be at least 1, but is {self.block_depth}.")
-        factor = 2 ** (len(self.widths) - 1)
+        if self.patch_size < 1:
+            raise UserError(f"patch_size must be at least 1, but is {self.patch_size}.")
+        factor = self.patch_size * 2 ** (len(self.widths) - 1)
         if self.image_size < factor or self.image_size % factor:
+            patches = f" and patches of {self.patch_size}" if self.patch_size > 1 else ""
             raise UserError(
-                f"With {len(self.widths)} widths, image_size must be a multiple of {factor}, but is {self.image_size}."
+                f"With {len(self.widths)} widths{patches}, image_size must be a multiple of {factor}, "
+                f"but is {self.image_size}."
             )
+        if self.num_classes < 0:
+            raise UserError(f"num_classes must not be below 0, but is {self.num_classes}.")
+        if self.num_classes and self.conditioning != "blocks":
+            raise UserError("A network with classes hears them in its blocks: set conditioning to 'blocks'.")
         if self.embedding_size < 2 or self.embedding_size % 2:
             raise UserError(f"embedding_size must be even and at least 2, but is {self.embedding_size}.")
         if self.embedding_max_frequency <= 1:
@@ -77,67 +99,107 @@ class UNetConfig:
             raise UserError(f"Group normalization needs widths and embedding_size divisible by {NORMALIZATION_GROUPS}.")
 
 
-def build_unet(
-    config: UNetConfig, precision: Precision = "float32", batch_normalization: BatchNormalization = "plain"
-) -> "keras.Model":
+def build_unet(config: UNetConfig, precision: Precision = "float32", form: Form = "plain") -> "keras.Model":
     """A network from noisy pictures (B, S, S, 3) and noise variances (B,), float32, to outputs (B, S, S, 3), float32.
 
-    `precision` is a Keras dtype policy: the mixed ones keep the weights in float32, for training. Where the network has
-    batch normalization it is Keras' own, or "fused" for learning on TensorFlow (layers.py), "synchronized"
-    to see the whole batch when several devices share it, or "folded" down to its means (folding.py).
+    With classes it has a third input, class weights (B, num_classes) float32: a row is one class, a mixture of
+    several, or zeros for any.
+
+    `precision` is a Keras dtype policy: the mixed ones keep the weights in float32, for training. The form "plain" is
+    Keras' own layers, which is what is saved; the others take the same weights and are quicker (layers.py): "fused" for
+    learning on TensorFlow, "synchronized" when several devices share a batch, whose normalization sees all of it, and
+    "folded" for sampling, with no more of batch normalization than its means (folding.py).
     """
     import keras
     from keras import layers
 
-    from ddim.model.layers import NoiseEmbedding
+    from ddim.model.layers import DepthToSpace, NoiseEmbedding, SpaceToDepth
 
-    block = _block_builder(config, precision, batch_normalization)
     noisy_images = keras.Input((config.image_size, config.image_size, 3), dtype="float32", name="noisy_images")
     noise_variances = keras.Input((), dtype="float32", name="noise_variances")
+    inputs = [noisy_images, noise_variances]
+    if config.num_classes:
+        inputs.append(keras.Input((config.num_classes,), dtype="float32", name="class_weights"))
 
-    embedding = NoiseEmbedding(config.image_size, config.embedding_size, config.embedding_max_frequency)
-    features = layers.Conv2D(config.widths[0], 1, dtype=precision)(noisy_images)
-    features = layers.Concatenate(dtype=precision)([features, embedding(noise_variances)])
+    condition = _condition(config, *inputs[1:]) if config.conditioning == "blocks" else None
+    block = _block_builder(config, precision, form, condition)
+
+    # In: a convolution over patches reaches across their borders.
+    features, kernel_size = noisy_images, 1
+    if config.patch_size > 1:
+        features, kernel_size = SpaceToDepth(config.patch_size, dtype=precision)(features), 3
+    features = layers.Conv2D(config.widths[0], kernel_size, padding="same", dtype=precision)(features)
+    if config.conditioning == "input":
+        embedding = NoiseEmbedding(features.shape[1], config.embedding_size, config.embedding_max_frequency)
+        features = layers.Concatenate(dtype=precision)([features, embedding(noise_variances)])
 
     # Down: every block's output is kept for the way up.
     skips = []
     last = len(config.widths) - 1
-    for level, width in enumerate(config.widths):
-        for _ in range(config.block_depth):
-            features = block(features, width, attention=last - level < config.attention_levels)
+    for level in range(len(config.widths)):
+        for index in range(config.block_depth):
+            features = block(features, level, index)
             skips.append(features)
         if level < last:
             features = layers.AveragePooling2D(2, dtype=precision)(features)
     del skips[-config.block_depth :]  # the middle goes straight on
 
     # Up.
-    for level, width in reversed(list(enumerate(config.widths[:-1]))):
+    for level in reversed(range(last)):
+        width = config.widths[level]
+        if config.skips == "added" and features.shape[-1] != width:
+            features = layers.Conv2D(width, 1, dtype=precision)(features)  # before there are four times the pixels
         features = _upsample(features, config.upsampling, precision)
-        for _ in range(config.block_depth):
-            features = layers.Concatenate(dtype=precision)([features, skips.pop()])
-            features = block(features, width, attention=last - level < config.attention_levels)
+        for index in range(config.block_depth):
+            if config.skips == "added":
+                skip = layers.Conv2D(width, 1, dtype=precision)(skips.pop())
+                features = layers.Add(dtype=precision)([features, skip])
+            else:
+                features = layers.Concatenate(dtype=precision)([features, skips.pop()])
+            features = block(features, level, index)
 
-    # Zero at first: the untrained network predicts the mean of the noise, and from there learning is steady.
-    outputs = layers.Conv2D(3, 1, kernel_initializer="zeros", dtype="float32")(features)
-    return keras.Model([noisy_images, noise_variances], outputs)
+    # Out. Zero at first: the untrained network predicts the mean of the noise, and from there learning is steady.
+    channels = 3 * config.patch_size**2
+    outputs = layers.Conv2D(channels, kernel_size, padding="same", kernel_initializer="zeros", dtype="float32")(
+        features
+    )
+    if config.patch_size > 1:
+        outputs = DepthToSpace(config.patch_size, dtype="float32")(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _condition(config: UNetConfig, noise_variances: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """What every block hears of noise level and class, (B, 4 widths[0]), as in DDPM (2006.11239); always float32."""
+    from keras import layers
+
+    from ddim.model.layers import NoiseLevelEmbedding
+
+    size = 4 * config.widths[0]
+    waves = NoiseLevelEmbedding(config.embedding_size, config.embedding_max_frequency)(noise_variances)
+    condition = layers.Dense(size, activation=config.activation, dtype="float32")(waves)
+    condition = layers.Dense(size, dtype="float32")(condition)
+    if class_weights is not None:
+        classes = layers.Dense(size, use_bias=False, kernel_initializer="random_normal", dtype="float32")(class_weights)
+        condition = layers.Add(dtype="float32")([condition, classes])
+    return layers.Activation(config.activation, dtype="float32")(condition)
 
 
 def _block_builder(
-    config: UNetConfig, precision: Precision, batch_normalization: BatchNormalization
-) -> Callable[..., Tensor]:
+    config: UNetConfig, precision: Precision, form: Form, condition: Tensor | None
+) -> Callable[[Tensor, int, int], Tensor]:
+    """A function that adds a residual block: from features, its level and its index in the level, to features."""
     from keras import layers
 
-    from ddim.model.layers import FusedBatchNormalization, MeanSubtraction
+    from ddim.model.layers import FusedAttention, FusedBatchNormalization, MeanSubtraction, Modulation
 
     def normalize(features: Tensor) -> Tensor:
         # No centre or scale of its own: a convolution follows.
         match config.normalization:
-            case "batch" if batch_normalization == "folded":
+            case "batch" if form == "folded":
                 layer = MeanSubtraction(dtype=precision)
             case "batch":
-                kind = FusedBatchNormalization if batch_normalization == "fused" else layers.BatchNormalization
-                synchronized = batch_normalization == "synchronized"
-                layer = kind(center=False, scale=False, synchronized=synchronized, dtype=precision)
+                kind = FusedBatchNormalization if form == "fused" else layers.BatchNormalization
+                layer = kind(center=False, scale=False, synchronized=form == "synchronized", dtype=precision)
             case "group":
                 layer = layers.GroupNormalization(NORMALIZATION_GROUPS, center=False, scale=False, dtype=precision)
             case "layer":
@@ -154,19 +216,40 @@ def _block_builder(
         height, width, channels = features.shape[1:]
         positions = layers.Reshape((height * width, channels), dtype=precision)(normalize(features))
         heads = max(1, channels // ATTENTION_HEAD_SIZE)
-        attention = layers.MultiHeadAttention(heads, key_dim=channels // heads, dtype=precision)
-        change = layers.Reshape((height, width, channels), dtype=precision)(attention(positions, positions))
-        return residual_sum(features, change)
+        if form == "plain":
+            attention = layers.MultiHeadAttention(heads, key_dim=channels // heads, dtype=precision)
+            change = attention(positions, positions)
+        else:
+            change = FusedAttention(heads, key_dim=channels // heads, dtype=precision)(positions)
+        return residual_sum(features, layers.Reshape((height, width, channels), dtype=precision)(change))
 
-    def block(features: Tensor, width: int, attention: bool) -> Tensor:
+    def convolve(features: Tensor, width: int, **settings: Any) -> Tensor:
+        return layers.Conv2D(width, 3, padding="same", dtype=precision, **settings)(features)
+
+    def modulate(features: Tensor, width: int) -> Tensor:
+        # Neither scaled nor shifted at first.
+        scales_and_shifts = layers.Dense(2 * width, kernel_initializer="zeros", dtype="float32")(condition)
+        return Modulation(dtype=precision)(features, scales_and_shifts)
+
+    def change_of(features: Tensor, width: int) -> Tensor:
+        features = normalize(features)
+        if condition is None:
+            return convolve(convolve(features, width, activation=config.activation), width)
+        features = modulate(convolve(features, width), width)
+        features = layers.Activation(config.activation, dtype=precision)(features)
+        # Zero at first, so that a fresh block changes nothing: its input to the second convolution has no norm.
+        return convolve(features, width, kernel_initializer="zeros")
+
+    def block(features: Tensor, level: int, index: int) -> Tensor:
+        width = config.widths[level]
         shortcut = features
         if features.shape[-1] != width:
             shortcut = layers.Conv2D(width, 1, dtype=precision)(features)
-        change = normalize(features)
-        change = layers.Conv2D(width, 3, padding="same", activation=config.activation, dtype=precision)(change)
-        change = layers.Conv2D(width, 3, padding="same", dtype=precision)(change)
-        features = residual_sum(shortcut, change)
-        return attend(features) if attention else features
+        features = residual_sum(shortcut, change_of(features, width))
+        attends = len(config.widths) - level <= config.attention_levels
+        if config.attention_once:
+            attends = attends and index == config.block_depth - 1
+        return attend(features) if attends else features
 
     return block
 

@@ -44,15 +44,20 @@ def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionMode
         )
     try:
         config = from_json(ModelConfig, card["model"])
+        classes = {str(name): int(count) for name, count in card.get("classes", {}).items()}
         normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{stem.name}.json does not describe weights: {error}.") from error
+    if len(classes) != config.network.num_classes:
+        raise UserError(
+            f"{stem.name}.json names {len(classes)} classes, but its network has {config.network.num_classes}."
+        )
     network = build_unet(config.network)
     try:
         network.load_weights(weights_path)
     except ValueError as error:  # Keras lists every number that does not fit
         raise UserError(f"{weights_path.name} does not hold the network that {stem.name}.json describes.") from error
-    return DiffusionModel(config, network, normalizer, precision, card, is_final=True)
+    return DiffusionModel(config, network, normalizer, precision, card, is_final=True, classes=classes)
 
 
 def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
@@ -69,6 +74,7 @@ def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
         "name": stem.name,
         "model": asdict(model.config),
         "normalizer": {field: values.tolist() for field, values in model.normalizer._asdict().items()},
+        **({"classes": model.classes} if model.classes else {}),
         **facts,
         "sha256": hashlib.sha256(unfinished.read_bytes()).hexdigest(),
     }

@@ -40,8 +40,8 @@ class Progress:
     best_epoch: int | None = None
 
 
-Variables = dict[str, Sequence["keras.Variable"]]
-"""What a checkpoint holds by name: the variables of network, averaged network and optimizer."""
+Variables = dict[str, Sequence["keras.Variable | np.ndarray"]]
+"""What a checkpoint holds by name: the variables of network and optimizer, and the arrays of averages."""
 
 
 def save_checkpoint(folder: Path, progress: Progress, variables: Variables) -> None:
@@ -80,7 +80,10 @@ def restore_checkpoint(folder: Path, variables: Variables) -> Progress:
             continue
         for name, group in variables.items():
             for variable, array in zip(group, arrays[name], strict=True):
-                variable.assign(array)
+                if isinstance(variable, np.ndarray):
+                    variable[...] = array
+                else:
+                    variable.assign(array)
         return progress
     return Progress()
 

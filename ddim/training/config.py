@@ -9,10 +9,12 @@ from ddim.configuration import check_choices
 from ddim.diffusion.noise import SEED_BOUND
 from ddim.errors import UserError
 from ddim.model.diffusion_model import ModelConfig, PredictionType
+from ddim.training.averages import check_length
 
-Loss = Literal["mae", "mse"]
+Loss = Literal["mae", "mse", "huber"]
+TimeSampling = Literal["uniform", "log_normal"]
 TrainingPrecision = Literal["auto", "float32", "bfloat16", "float16"]
-LearningRateDecay = Literal["none", "cosine"]
+LearningRateDecay = Literal["none", "cosine", "linear"]
 Distribute = Literal["none", "mirrored", "data_parallel"]
 KidBlock = Literal[
     "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
@@ -33,13 +35,23 @@ class TrainConfig:
         repetitions: Passes over the training pictures per epoch.
         batch_size: Pictures in a batch, over all devices together.
         horizontal_flips: Show every picture mirrored half of the time.
-        loss: "mae" or "mse", the mean of absolute or squared errors.
+        class_conditional: Learn the classes of the pictures, so that any can be asked for: the labels of a TFDS set, or
+            the names of folders. Needs conditioning "blocks"; classes with fewer than 10 pictures count as none.
+        class_dropout: How often a picture is shown without its class, so that guidance has something to lead away from.
+        time_sampling: How noise levels are drawn: "uniform" in diffusion time, or "log_normal" in noise over signal,
+            mostly where pictures take shape.
+        loss: The mean of absolute errors ("mae"), squared ones ("mse"), or squared up to 0.3 and absolute above
+            ("huber").
         loss_on: What is compared: "noise", "image" or "velocity", whatever the network outputs.
         learning_rate: The learning rate of AdamW.
-        learning_rate_decay: "none", or "cosine" down to 0 at the end of the run.
+        learning_rate_decay: How it falls to 0 by the end of the run: "none" does not, "cosine" does all the way,
+            "linear" after 60 % of the run.
+        warmup_steps: Batches over which it first rises from 0.
         weight_decay: The weight decay of AdamW, multiplied by the learning rate as Keras does.
         clip_norm: The largest norm of all gradients together; 0 means no limit.
         ema_momentum: Momentum of the averaged weights, which make the pictures.
+        average_lengths: Lengths, as parts of the run, of averages by a power function in place of that momentum. The
+            first makes the pictures; snapshots of them let `average` make any other length afterwards.
         precision: "auto", "float32", "bfloat16", or "float16" for GPUs. Weights are always float32.
         seed: Decides initial weights, order, flips, noise and times.
         init_weights: Weights to start from, as `load` takes them, or none.
@@ -57,13 +69,18 @@ class TrainConfig:
     repetitions: int = 5
     batch_size: int = 64
     horizontal_flips: bool = False
+    class_conditional: bool = False
+    class_dropout: float = 0.15
+    time_sampling: TimeSampling = "uniform"
     loss: Loss = "mae"
     loss_on: PredictionType = "noise"
     learning_rate: float = 1e-3
     learning_rate_decay: LearningRateDecay = "none"
+    warmup_steps: int = 0
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
     ema_momentum: float = 0.999
+    average_lengths: tuple[float, ...] = ()
     precision: TrainingPrecision = "auto"
     seed: int = 0
     init_weights: str | None = None
@@ -75,6 +92,7 @@ class TrainConfig:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "average_lengths", tuple(self.average_lengths))  # JSON has lists
         check_choices(self)
         for name in ("epochs", "repetitions", "batch_size"):
             if getattr(self, name) < 1:
@@ -82,13 +100,20 @@ class TrainConfig:
         for name in ("learning_rate", "checkpoint_minutes"):
             if not getattr(self, name) > 0:
                 raise UserError(f"{name} must be above 0, but is {getattr(self, name)}.")
-        for name in ("weight_decay", "clip_norm", "kid_images"):
+        for name in ("weight_decay", "clip_norm", "kid_images", "warmup_steps"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{name} must not be below 0, but is {getattr(self, name)}.")
         if not 0 <= self.seed < SEED_BOUND:
             raise UserError(f"seed must be from 0 to {SEED_BOUND - 1}, but is {self.seed}.")
-        if not 0 <= self.ema_momentum < 1:
-            raise UserError(f"ema_momentum must be at least 0 and below 1, but is {self.ema_momentum}.")
+        for name in ("ema_momentum", "class_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 0 and below 1, but is {getattr(self, name)}.")
+        for length in self.average_lengths:
+            check_length(length)
+        if self.class_conditional and self.model.network.conditioning != "blocks":
+            raise UserError("A network that learns classes hears them in its blocks: set conditioning to 'blocks'.")
+        if self.time_sampling == "log_normal" and self.model.max_signal_rate == 1:
+            raise UserError("With time_sampling 'log_normal', max_signal_rate must be below 1.")
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -105,5 +130,30 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ema_momentum": 0.99,
         "kid_images": 256,
     },
+    "species": {
+        "widths": (64, 128, 256),
+        "patch_size": 2,
+        "conditioning": "blocks",
+        "embedding_size": 64,
+        "embedding_max_frequency": 16.0,
+        "skips": "added",
+        "attention_levels": 1,
+        "attention_once": True,
+        "prediction_type": "velocity",
+        "max_signal_rate": 0.999,
+        "epochs": 40,
+        "repetitions": 10,
+        "horizontal_flips": True,
+        "class_conditional": True,
+        "time_sampling": "log_normal",
+        "loss_on": "velocity",
+        "learning_rate_decay": "linear",
+        "warmup_steps": 1000,
+        "weight_decay": 0.0,
+        "average_lengths": (0.05, 0.1),
+        "kid_images": 512,
+    },
 }
-"""Options by name: the tutorial's, and a small network that shows flowers within minutes on two cores."""
+"""Options by name: the tutorial's, a small network that shows flowers within minutes on two cores, and the network that
+draws the species asked for.
+"""

@@ -6,6 +6,7 @@ seen, and devices that share a batch never share its noise.
 
 from collections.abc import Callable
 from functools import lru_cache
+from statistics import NormalDist
 from typing import NamedTuple
 
 import keras
@@ -13,24 +14,30 @@ import numpy as np
 
 from ddim.diffusion.schedule import Rates
 from ddim.model.diffusion_model import ModelConfig, Normalizer, targets_of
+from ddim.training.config import TrainConfig
+
+LOG_NORMAL = NormalDist(mu=-0.4, sigma=1.3)
+LEAST_QUANTILE = 1e-12
 
 
 class Examples(NamedTuple):
-    """A batch for Keras: what the network is given, and the truth about it, each (B, H, W, C), at unit variance."""
+    """A batch for Keras: what the network is given, and the truth about it, each (B, H, W, C), at unit variance.
+
+    A network with classes is given class weights (B, num_classes) too.
+    """
 
     inputs: dict[str, np.ndarray]
     targets: dict[str, np.ndarray]
 
 
 def training_examples(
-    images: np.ndarray,
-    batch_size: int,
-    horizontal_flips: bool,
-    seed: int,
-    config: ModelConfig,
-    normalizer: Normalizer,
+    images: np.ndarray, class_weights: np.ndarray | None, config: TrainConfig, normalizer: Normalizer
 ) -> Callable[[int], Examples]:
-    """A function from a step to its batch. Pictures (N, H, W, C) uint8 come in a new order on every pass over them."""
+    """A function from a step to its batch. Pictures (N, H, W, C) uint8 come in a new order on every pass over them.
+
+    `class_weights` (N, num_classes) are those of the pictures; now and then a picture is shown without.
+    """
+    seed, batch_size = config.seed, config.batch_size
 
     @lru_cache(maxsize=2)  # a batch touches two passes at most, unless it is larger than the set
     def order(number_of_pass: int) -> np.ndarray:
@@ -38,41 +45,52 @@ def training_examples(
 
     def examples_at(step: int) -> Examples:
         positions = range(step * batch_size, (step + 1) * batch_size)
-        batch = images[[order(position // len(images))[position % len(images)] for position in positions]]
+        chosen = [order(position // len(images))[position % len(images)] for position in positions]
+        batch = images[chosen]
         generator = _generator(seed, step, purpose=1)
-        if horizontal_flips:
+        if config.horizontal_flips:
             flipped = generator.random(batch_size) < 0.5
             batch = np.where(flipped[:, None, None, None], batch[:, :, ::-1], batch)
-        return add_noise(batch, generator, config, normalizer)
+        examples = add_noise(batch, generator, config, normalizer)
+        if class_weights is not None:
+            kept = generator.random((batch_size, 1)) >= config.class_dropout
+            examples.inputs["class_weights"] = class_weights[chosen] * kept.astype(np.float32)
+        return examples
 
     return examples_at
 
 
 def validation_examples(
-    images: np.ndarray, batch_size: int, seed: int, config: ModelConfig, normalizer: Normalizer
+    images: np.ndarray, class_weights: np.ndarray | None, config: TrainConfig, normalizer: Normalizer
 ) -> Callable[[int], Examples]:
-    """Like `training_examples`, but each picture once, in order, with the same noise every time."""
+    """Like `training_examples`, but each picture once, in order, with its class and the same noise every time."""
 
     def examples_at(step: int) -> Examples:
-        batch = images[step * batch_size : (step + 1) * batch_size]
-        return add_noise(batch, _generator(seed, step, purpose=2), config, normalizer)
+        part = slice(step * config.batch_size, (step + 1) * config.batch_size)
+        examples = add_noise(images[part], _generator(config.seed, step, purpose=2), config, normalizer)
+        if class_weights is not None:
+            examples.inputs["class_weights"] = class_weights[part]
+        return examples
 
     return examples_at
 
 
 def add_noise(
-    images: np.ndarray, generator: np.random.Generator, config: ModelConfig, normalizer: Normalizer
+    images: np.ndarray, generator: np.random.Generator, config: TrainConfig, normalizer: Normalizer
 ) -> Examples:
-    """Pictures (B, H, W, C) uint8 with noise on them, each at a diffusion time of its own.
+    """Pictures (B, H, W, C) uint8 with noise on them, each at a noise level of its own.
 
-    The times are uniform in [0, 1) and stratified, one in each of B equal parts (VDM, 2107.00630, appendix I.1): the
-    loss of a batch then varies less, at no cost.
+    The levels are stratified, one in each of B equally likely parts (VDM, 2107.00630, appendix I.1): the loss of a
+    batch then varies less, at no cost.
     """
     normalized = (images / np.float32(255) - normalizer.mean) / np.sqrt(normalizer.variance)
     noises = generator.standard_normal(images.shape, dtype=np.float32)
-    diffusion_times = (generator.random() + np.arange(len(images))) / len(images)
-    exact = config.training_schedule()(diffusion_times[:, None, None, None])
-    noise_rates, signal_rates = (np.asarray(rate, np.float32) for rate in exact)
+    quantiles = (generator.random() + np.arange(len(images))) / len(images)
+    if config.time_sampling == "log_normal":
+        exact = _log_normal_rates(quantiles, config.model)
+    else:
+        exact = config.model.training_schedule()(quantiles)
+    noise_rates, signal_rates = (np.asarray(rate, np.float32)[:, None, None, None] for rate in exact)
     rates = Rates(noise_rates, signal_rates)
     return Examples(
         inputs={
@@ -81,6 +99,18 @@ def add_noise(
         },
         targets={kind: targets_of(kind, noises, normalized, rates) for kind in ("noise", "image", "velocity")},
     )
+
+
+def _log_normal_rates(quantiles: np.ndarray, config: ModelConfig) -> Rates:
+    """Rates (B,) at these quantiles of a normal distribution of ln(noise rate / signal rate), as in EDM (2206.00364),
+    table 1: its -1.2 and 1.2 for pictures of deviation 0.5 are about -0.5 and 1.2 at deviation 1.
+    """
+    log_ratios = np.array([LOG_NORMAL.inv_cdf(quantile or LEAST_QUANTILE) for quantile in quantiles.tolist()])
+    noisiest, clearest = (
+        0.5 * np.log(1 / signal_rate**2 - 1) for signal_rate in (config.min_signal_rate, config.max_signal_rate)
+    )
+    log_ratios = np.clip(log_ratios, clearest, noisiest)
+    return Rates(noise=1 / np.sqrt(1 + np.exp(-2 * log_ratios)), signal=1 / np.sqrt(1 + np.exp(2 * log_ratios)))
 
 
 def _generator(seed: int, index: int, purpose: int) -> np.random.Generator:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,13 +11,16 @@ from keras import ops
 from ddim.diffusion.schedule import Rates
 from ddim.model.diffusion_model import PredictionType, read_outputs
 from ddim.training.checkpoints import Progress
-from ddim.training.config import Loss, StopRequested
+from ddim.training.config import LearningRateDecay, Loss, StopRequested, TrainConfig
 from ddim.training.devices import MirroredAdamW
+
+HUBER_DELTA = 0.3
+CONSTANT_PART = 0.6
 
 
 def learning_network(network: keras.Model, prediction_type: PredictionType) -> keras.Model:
     """The same network with its outputs read as noise, image and velocity, so that a loss can use any of them."""
-    inputs = {"noisy_images": network.inputs[0], "noise_variances": network.inputs[1]}
+    inputs = {tensor.name: tensor for tensor in network.inputs}
     noise_variances = ops.reshape(inputs["noise_variances"], (-1, 1, 1, 1))
     rates = Rates(noise=ops.sqrt(noise_variances), signal=ops.sqrt(1 - noise_variances))
     prediction = read_outputs(prediction_type, network(list(inputs.values())), inputs["noisy_images"], rates)
@@ -33,40 +36,57 @@ def compile_losses(
     The tutorial sums its loss over pixels before taking gradients. With a mean, they are smaller by the number of
     summands; Adam divides that out, but its epsilon and a clipping norm do not: here both mean what they say.
     """
+    errors = keras.losses.Huber(delta=HUBER_DELTA) if loss == "huber" else loss
     learner.compile(
         optimizer=optimizer or "sgd",
-        loss={kind: loss if kind == loss_on else None for kind in ("noise", "image", "velocity")},
+        loss={kind: errors if kind == loss_on else None for kind in ("noise", "image", "velocity")},
         metrics={"image": keras.metrics.MeanAbsoluteError(name="loss")},
         jit_compile=keras.backend.backend() == "jax",
     )
 
 
-def new_optimizer(
-    learning_rate: float,
-    decay_steps: int | None,
-    weight_decay: float,
-    clip_norm: float,
-    loss_scaling: bool,
-    mirrored: bool = False,
-) -> keras.optimizers.Optimizer:
-    """AdamW (1711.05101); with `decay_steps`, the learning rate falls to 0 along a cosine over that many steps.
+def new_optimizer(config: TrainConfig, total_steps: int, loss_scaling: bool) -> keras.optimizers.Optimizer:
+    """AdamW (1711.05101) for a run of so many steps.
 
     Keras multiplies weight decay by the learning rate, so 1e-4 at 1e-3 shrinks weights by 1e-7 a step. `clip_norm`
     bounds the norm of all gradients together; 0 is no bound. `loss_scaling` keeps float16 gradients from vanishing.
     """
-    schedule = learning_rate
-    if decay_steps:
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)
-    kind: Any = MirroredAdamW if mirrored and clip_norm else keras.optimizers.AdamW
-    optimizer = kind(schedule, weight_decay=weight_decay, epsilon=1e-8, global_clipnorm=clip_norm or None)
+    schedule: Any = config.learning_rate
+    if config.warmup_steps or config.learning_rate_decay != "none":
+        schedule = LearningRate(config.learning_rate, config.warmup_steps, config.learning_rate_decay, total_steps)
+    is_mirrored = config.distribute == "mirrored" and config.clip_norm
+    kind: Any = MirroredAdamW if is_mirrored else keras.optimizers.AdamW
+    optimizer = kind(schedule, weight_decay=config.weight_decay, epsilon=1e-8, global_clipnorm=config.clip_norm or None)
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
 
 
-def update_average(averages: Iterable[keras.Variable], weights: Iterable[keras.Variable], momentum: float) -> None:
-    """average <- momentum * average + (1 - momentum) * weight, batch statistics included, to fit the weights."""
-    for average, weight in zip(averages, weights, strict=True):
-        # As arrays, since the average is on one device, and the weights may be on several.
-        average.assign(momentum * ops.convert_to_numpy(average) + (1 - momentum) * ops.convert_to_numpy(weight))
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises along a line for `warmup_steps`, and falls to 0 by the last of `total_steps`.
+
+    "cosine" falls along a cosine from the first step on, "linear" along a line after 60 % of the steps.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, decay: LearningRateDecay, total_steps: int):
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.decay = decay
+        self.total_steps = total_steps
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate for the update after `step` others."""
+        step = ops.cast(step, "float32")
+        part = ops.minimum(step / self.total_steps, 1.0)
+        rate = self.peak * ops.minimum((step + 1) / max(self.warmup_steps, 1), 1.0)
+        match self.decay:
+            case "cosine":
+                return rate * (1 + ops.cos(math.pi * part)) / 2
+            case "linear":
+                return rate * ops.minimum((1 - part) / (1 - CONSTANT_PART), 1.0)
+        return rate
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes it again."""
+        return dict(vars(self))
 
 
 def diverged(loss: float, step: int) -> str:
@@ -78,22 +98,18 @@ def diverged(loss: float, step: int) -> str:
 
 
 class AfterEachBatch(keras.callbacks.Callback):
-    """Averages the weights, counts the losses into `progress`, stops on NaN or when asked to, and calls `report`."""
+    """Counts the losses into `progress`, calls `average` and `report`, and stops on NaN or when asked to."""
 
     def __init__(
         self,
-        averages: list[keras.Variable],
-        weights: list[keras.Variable],
-        momentum: float,
         progress: Progress,
+        average: Callable[[], None],
         stop_requested: StopRequested,
         report: Callable[[dict[str, float]], None],
     ):
         super().__init__()
-        self.averages = averages
-        self.weights = weights
-        self.momentum = momentum
         self.progress = progress
+        self.average = average
         self.stop_requested = stop_requested
         self.report = report
 
@@ -107,11 +123,11 @@ class AfterEachBatch(keras.callbacks.Callback):
         """Do all of this. Raises FloatingPointError for a loss that is not finite."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()  # while it fits, JAX holds the weights elsewhere
-        update_average(self.averages, self.weights, self.momentum)
+        self.progress.step += 1
+        self.average()
 
         # Keras reports means since `fit` began, which may be in the middle of an epoch.
         count = batch + 1
-        self.progress.step += 1
         self.progress.loss_count = self.loss_count_before + count
         for name in ("loss", "image_loss"):
             self.progress.loss_sums[name] = self.loss_sums_before.get(name, 0) + count * float(logs[name])

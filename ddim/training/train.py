@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from ddim.data import load_images
+from ddim.data import load_pictures
 from ddim.errors import BUG, UserError
 from ddim.runs.folder import FAILED, FINISHED, STOPPED, locked, write_json
 from ddim.training.checkpoints import Progress
@@ -30,11 +30,11 @@ def train(config: TrainConfig, run: Path, show: Callable[[str], None] = lambda l
         try:
             # Pictures first, Keras after them: what is wrong with a data set is reported at once.
             image_size = config.model.network.image_size
-            images = load_images(config.dataset, "train", image_size)
-            validation_images = load_images(config.dataset, "validation", image_size)
+            pictures = load_pictures(config.dataset, "train", image_size)
+            validation = load_pictures(config.dataset, "validation", image_size)
             from ddim.training.trainer import Trainer
 
-            trainer = Trainer(config, run, report, images, validation_images)
+            trainer = Trainer(config, run, report, pictures, validation)
             progress = trainer.progress
             trainer.run_epochs(stop_requested)
         except (UserError, OSError, FloatingPointError) as error:

@@ -7,59 +7,75 @@ learning.py). What happens between epochs is ordinary code. All that is kept is 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from ddim.data import Pictures
 from ddim.errors import UserError
 from ddim.evaluation.encoder import InceptionEncoder
+from ddim.model.classes import MIN_PICTURES, class_weights_of, classes_of
 from ddim.model.diffusion_model import DiffusionModel, Normalizer
-from ddim.model.unet import BatchNormalization, build_unet
+from ddim.model.unet import Form, build_unet
 from ddim.model.weights import BEST, load, save
 from ddim.runs.folder import cut_metrics
+from ddim.training.averages import power_momentum, save_snapshot, update_average
 from ddim.training.checkpoints import Variables, restore_checkpoint, save_checkpoint
 from ddim.training.config import StopRequested, TrainConfig
 from ddim.training.devices import devices, network_precision
 from ddim.training.examples import Batches, training_examples
 from ddim.training.learning import AfterEachBatch, compile_losses, diverged, learning_network, new_optimizer
 from ddim.training.report import Report
-from ddim.training.validation import kid_meter, save_samples, validation_losses
+from ddim.training.validation import Kids, kid_meter, save_samples, validation_losses
+
+SNAPSHOTS = "snapshots"
+NUM_SNAPSHOTS = 20
+NO_KIDS = Kids(None, None)
 
 
 class Trainer:
     """A run in memory: the pictures, the network that learns, its average, and where it stands."""
 
-    def __init__(
-        self, config: TrainConfig, run: Path, report: Report, images: np.ndarray, validation_images: np.ndarray
-    ):
-        """Pictures are (N, H, W, 3) uint8. Raises UserError for too few of them, and for weights that do not fit."""
-        self.config = config
+    def __init__(self, config: TrainConfig, run: Path, report: Report, pictures: Pictures, validation: Pictures):
+        """Raises UserError for too few pictures or classes, and for weights that do not fit."""
+        classes = classes_of(pictures.class_names.tolist()) if config.class_conditional else {}
+        if config.class_conditional and len(classes) < 2:
+            raise UserError(
+                f"{config.dataset} has no two classes with {MIN_PICTURES} pictures each: leave out class_conditional."
+            )
+        network = replace(config.model.network, num_classes=len(classes))
+        config = self.config = replace(config, model=replace(config.model, network=network))
         self.run = run
         self.report = report
         self.devices = devices(config.distribute, config.batch_size)
         keras.utils.set_random_seed(config.seed)
 
         # Validation pictures are shuffled once, so that any part of them covers all categories.
-        validation_images = np.random.default_rng(0).permutation(validation_images)
+        shuffled = np.random.default_rng(0).permutation(len(validation.images))
+        validation = Pictures(validation.images[shuffled], validation.class_names[shuffled])
+        images = pictures.images
         self.steps_per_epoch = report.steps_per_epoch = config.repetitions * len(images) // config.batch_size
         if self.steps_per_epoch == 0:
             raise UserError(f"{len(images)} training pictures do not fill one batch of {config.batch_size}.")
 
         # Networks: one learns, on all devices; `model` holds its average, on one: all that is ever shown.
-        self.model = _initial_model(config, images)
+        self.model = _initial_model(config, images, classes)
         with self.devices():
             self._build_learner()
+        self.averages = [
+            [np.array(weight) for weight in self.network.get_weights()] for _ in config.average_lengths or (None,)
+        ]
 
         # Measures.
-        self.examples_at = training_examples(
-            images, config.batch_size, config.horizontal_flips, config.seed, config.model, self.model.normalizer
-        )
-        self.measure_losses = validation_losses(
-            self.model, validation_images, config.batch_size, config.seed, config.loss, config.loss_on
-        )
-        self.measure_kid, self.kid_protocol = self._kid_meter(validation_images[: config.kid_images])
+        def class_weights(part: Pictures) -> np.ndarray | None:
+            return class_weights_of(part.class_names.tolist(), classes) if classes else None
+
+        normalizer = self.model.normalizer
+        self.examples_at = training_examples(images, class_weights(pictures), config, normalizer)
+        self.measure_losses = validation_losses(self.model, validation.images, class_weights(validation), config)
+        self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: config.kid_images])
 
         # Where it stands.
         self.progress = restore_checkpoint(run / "checkpoints", self._variables())
@@ -69,15 +85,12 @@ class Trainer:
     def _build_learner(self) -> None:
         config, mirrored = self.config, self.config.distribute == "mirrored"
         precision = network_precision(config.precision)
-        on_one_device: BatchNormalization = "fused" if keras.backend.backend() == "tensorflow" else "plain"
+        on_one_device: Form = "fused" if keras.backend.backend() == "tensorflow" else "plain"
         self.network = build_unet(config.model.network, precision, "synchronized" if mirrored else on_one_device)
         self.network.set_weights(self.model.network.get_weights())
         self.learner = learning_network(self.network, config.model.prediction_type)
-        decay_steps = config.epochs * self.steps_per_epoch if config.learning_rate_decay == "cosine" else None
-        loss_scaling = precision == "mixed_float16"
-        self.optimizer = new_optimizer(
-            config.learning_rate, decay_steps, config.weight_decay, config.clip_norm, loss_scaling, mirrored
-        )
+        total_steps = config.epochs * self.steps_per_epoch
+        self.optimizer = new_optimizer(config, total_steps, loss_scaling=precision == "mixed_float16")
         self.optimizer.build(self.learner.trainable_variables)
         compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
 
@@ -102,17 +115,17 @@ class Trainer:
             if time.monotonic() - self.checkpoint_time > 60 * self.config.checkpoint_minutes:
                 self._save_checkpoint()
 
-        callback = AfterEachBatch(
-            self.model.network.weights,
-            self.network.weights,
-            self.config.ema_momentum,
-            self.progress,
-            stop_requested,
-            after_batch,
-        )
+        callback = AfterEachBatch(self.progress, self._average, stop_requested, after_batch)
         batches = Batches(self.examples_at, self.progress.step, end)
         with self.devices():
             self.learner.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
+        self.model.network.set_weights(self.averages[0])
+
+    def _average(self) -> None:
+        lengths, step = self.config.average_lengths, self.progress.step
+        momentums = [power_momentum(step, length) for length in lengths] or [self.config.ema_momentum]
+        for average, momentum in zip(self.averages, momentums, strict=True):
+            update_average(average, self.network.weights, momentum)
 
     def _close_epoch(self) -> None:
         """Measure, show, keep the weights if they are the best so far, and log."""
@@ -123,26 +136,29 @@ class Trainer:
         validation = self.measure_losses()
         if not math.isfinite(validation["val_loss"]):
             raise FloatingPointError(diverged(validation["val_loss"], progress.step))
-        kid = self.measure_kid(self.model) if self.measure_kid else None
+        kids = self.measure_kids(self.model) if self.measure_kids else None
         save_samples(self.model, self.run / "samples" / f"epoch_{progress.epochs_done:04d}.png")
 
-        measure = validation["val_loss"] if kid is None else kid
+        if self.config.average_lengths and progress.epochs_done % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
+            save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
+
+        measure = kids.page_kid if kids else validation["val_loss"]
         if progress.best is None or measure < progress.best:
             progress.best, progress.best_epoch = measure, progress.epochs_done
             save(
                 self.model,
                 self.run / BEST,
                 training={**asdict(self.config), "epoch": progress.epochs_done, "step": progress.step},
-                kid={"value": kid, "protocol": self.kid_protocol},
+                kid={**(kids or NO_KIDS)._asdict(), "protocol": self.kid_protocol},
                 val_loss=validation["val_loss"],
             )
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
-        metrics = {**losses, **validation, "kid": kid, "kid_std": None}
+        metrics = {**losses, **validation, **(kids or NO_KIDS)._asdict(), "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
         progress.seconds, progress.loss_sums, progress.loss_count = 0.0, {}, 0
 
-    def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], float] | None, str]:
-        """How KID is measured and by which protocol, or None and why it is not."""
+    def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids] | None, str]:
+        """How KIDs are measured and by which protocol, or None and why it is not."""
         if len(images) < 2:
             return None, "KID is not measured: no pictures were asked for."
         try:
@@ -155,8 +171,8 @@ class Trainer:
     def _variables(self) -> Variables:
         return {
             "network": self.network.weights,
-            "average": self.model.network.weights,
             "optimizer": self.optimizer.variables,
+            **{"average" + f"_{index}" * (index > 0): average for index, average in enumerate(self.averages)},
         }
 
     def _save_checkpoint(self) -> None:
@@ -164,18 +180,18 @@ class Trainer:
         self.checkpoint_time = time.monotonic()
 
 
-def _initial_model(config: TrainConfig, images: np.ndarray) -> DiffusionModel:
+def _initial_model(config: TrainConfig, images: np.ndarray, classes: dict[str, int]) -> DiffusionModel:
     """A fresh model for these pictures, or one that goes on from `init_weights`, whose noise levels may differ.
 
     Raises UserError if those are weights of another network, or for another prediction.
     """
     if config.init_weights is None:
-        return DiffusionModel(config.model, build_unet(config.model.network), Normalizer.of(images))
+        return DiffusionModel(config.model, build_unet(config.model.network), Normalizer.of(images), classes=classes)
     model = load(config.init_weights, "float32")
     wanted = (config.model.network, config.model.prediction_type)
-    if (model.config.network, model.config.prediction_type) != wanted:
+    if (model.config.network, model.config.prediction_type, list(model.classes)) != (*wanted, list(classes)):
         raise UserError(
             f"{config.init_weights} cannot be trained further like this: they are weights of {model.config}, "
             f"but the run has {config.model}."
         )
-    return DiffusionModel(config.model, model.network, model.normalizer)  # whose weights may change
+    return DiffusionModel(config.model, model.network, model.normalizer, classes=classes)  # whose weights may change

@@ -1,16 +1,19 @@
 """What is measured after each epoch of training: losses and KID on the validation pictures, and pictures to look at."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.evaluation.kid import kid_of_batches
 from ddim.making.generate import MAX_NUM_IMAGES, generate
 from ddim.media.images import grid, save_png
-from ddim.model.diffusion_model import DiffusionModel, PredictionType
-from ddim.training.config import Loss
+from ddim.model.diffusion_model import DiffusionModel
+from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches, validation_examples
 from ddim.training.learning import compile_losses, learning_network
 
@@ -18,18 +21,19 @@ SAMPLE_SEEDS = range(18)
 SAMPLE_COLUMNS = 6
 SAMPLE_STEPS = 20
 KID_STEPS = 5
+GUIDANCE = 1.5
 KID_FIRST_SEED = 2**31  # away from the seeds that people type
 
 
 def validation_losses(
-    model: DiffusionModel, images: np.ndarray, batch_size: int, seed: int, loss: Loss, loss_on: PredictionType
+    model: DiffusionModel, images: np.ndarray, class_weights: np.ndarray | None, config: TrainConfig
 ) -> Callable[[], dict[str, float]]:
     """A function that gives `val_loss` and `val_image_loss` of the model as it then is, always on the same noise."""
     learner = learning_network(model.network, model.config.prediction_type)
-    compile_losses(learner, loss, loss_on)
-    batch_size = min(batch_size, len(images))
-    examples_at = validation_examples(images, batch_size, seed, model.config, model.normalizer)
-    batches = Batches(examples_at, 0, len(images) // batch_size)
+    compile_losses(learner, config.loss, config.loss_on)
+    config = replace(config, batch_size=min(config.batch_size, len(images)))
+    examples_at = validation_examples(images, class_weights, config, model.normalizer)
+    batches = Batches(examples_at, 0, len(images) // config.batch_size)
 
     def measure() -> dict[str, float]:
         losses = learner.evaluate(batches, return_dict=True, verbose=0)
@@ -38,8 +42,15 @@ def validation_losses(
     return measure
 
 
-def kid_meter(encoder: InceptionEncoder, images: np.ndarray) -> tuple[Callable[[DiffusionModel], float], str]:
-    """A function that gives a model's KID against `images` (N, H, W, C) uint8 by the tutorial's protocol, and its name.
+class Kids(NamedTuple):
+    """KID of two ways of sampling: by the tutorial's few steps, and as the page does, which needs a few more."""
+
+    kid: float | None
+    page_kid: float | None
+
+
+def kid_meter(encoder: InceptionEncoder, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids], str]:
+    """A function that gives a model's KIDs against `images` (N, H, W, C) uint8, and the protocol of both in words.
 
     As many pictures as there are real ones are generated, from the same seeds every time; the features of the real
     ones are computed once.
@@ -47,13 +58,27 @@ def kid_meter(encoder: InceptionEncoder, images: np.ndarray) -> tuple[Callable[[
     real_features = encoder.features(images)
     seeds = range(KID_FIRST_SEED, KID_FIRST_SEED + len(images))
 
-    def measure(model: DiffusionModel) -> float:
+    def kid(model: DiffusionModel, config: SampleConfig) -> float:
         parts = [seeds[start : start + MAX_NUM_IMAGES] for start in range(0, len(seeds), MAX_NUM_IMAGES)]
-        generated = np.concatenate([generate(model, part, num_steps=KID_STEPS) for part in parts])
+        generated = np.concatenate([generate(model, part, config) for part in parts])
         return kid_of_batches(real_features, encoder.features(generated)).mean
 
-    protocol = f"{encoder.protocol}, {KID_STEPS} DDIM steps, {len(images)} validation pictures, batches of 64"
+    def measure(model: DiffusionModel) -> Kids:
+        return Kids(kid(model, model.sample_config(num_steps=KID_STEPS)), kid(model, page_sampling(model)))
+
+    protocol = (
+        f"{encoder.protocol}, {len(images)} validation pictures, batches of 64; kid: {KID_STEPS} DDIM steps, "
+        f"page_kid: {FEW_STEPS.num_steps} of {FEW_STEPS.solver}, {FEW_STEPS.node_placement} nodes, "
+        f"guidance {GUIDANCE} where there are classes"
+    )
     return measure, protocol
+
+
+def page_sampling(model: DiffusionModel) -> SampleConfig:
+    """How the page samples with these weights unless told otherwise."""
+    few = replace(FEW_STEPS, guidance=GUIDANCE if model.classes else 1.0)
+    rates = model.config
+    return replace(few, min_signal_rate=rates.min_signal_rate, max_signal_rate=rates.max_signal_rate)
 
 
 def save_samples(model: DiffusionModel, path: Path) -> None:

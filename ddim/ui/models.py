@@ -5,8 +5,6 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, read_card
@@ -45,4 +43,4 @@ def warm_up(runs_dir: str) -> None:
             print(error, file=sys.stderr)
         else:
             for num_images in (16, 1, 8):
-                model.engine(np.zeros((num_images, *model.image_shape), np.float32), np.ones(num_images, np.float32))
+                model.warm_up(num_images)

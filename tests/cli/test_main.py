@@ -68,7 +68,7 @@ WRONG_TRAININGS = {
     "--ema-momentum 1": "ema_momentum must be at least 0 and below 1",
     "--seed -1": "seed must",
     "--seed 4294967296": "seed must",
-    "--loss huber": "--loss",
+    "--loss hinge": "--loss",
     "--loss-on pixels": "--loss-on",
     "--prediction-type score": "--prediction-type",
     "--schedule linear": "schedule",

@@ -15,10 +15,13 @@ from ddim.media.embedded import read
 from ddim.media.images import to_uint8
 from ddim.model.weights import load, save
 
-SAMPLING = "weights precision output solver eta variance node-placement min-signal-rate max-signal-rate num-steps"
+SAMPLING = "weights precision output solver eta variance node-placement min-signal-rate max-signal-rate num-steps "
+SAMPLING += "class-name guidance"
 EXPORT = "frames-per-second hold-first hold-last repeat enlargement factor"
 OPTIONS = {
-    "compare": f"{SAMPLING} {EXPORT} seed num-images seeds solvers against".replace(" solver ", " "),
+    "compare": f"{SAMPLING} {EXPORT} seed num-images seeds solvers against guidances class-names".replace(
+        " solver ", " "
+    ),
     "interpolate": f"{SAMPLING} {EXPORT} seeds frames loop interpolation easing",
     "animate": f"{SAMPLING} {EXPORT} seed num-images seeds",
 }

@@ -230,6 +230,13 @@ def test_each_step_tells_how_often_the_network_was_called(solver, num_steps, pla
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+def test_guidance_looks_twice_each_time(solver):
+    config = SampleConfig(4, solver, guidance=1.5)
+    *_, last = reverse_diffusion(denoise_unit_gaussian, MIXTURE_NOISE, config)
+    assert last.nfe == config.nfe == 2 * SampleConfig(4, solver).nfe
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_without_eta_no_fresh_noise_is_drawn(solver):
     def forbidden():
         pytest.fail("Fresh noise was drawn.")

@@ -72,11 +72,35 @@ def test_cells_form_step_by_step(tiny_model):
 def test_all_seeds_of_a_cell_ride_in_one_batch(tiny_model, monkeypatch):
     sizes = []
     denoise = tiny_model.denoise
-    monkeypatch.setattr(
-        tiny_model, "denoise", lambda images, rates: sizes.append(len(images)) or denoise(images, rates)
-    )
-    list(compare(comparison_of({"tiny": tiny_model}, (0, 1, 2), (1, 2))))
-    assert sizes == [3, 3, 3]
+
+    def counted(noisy_images, *arguments, **settings):
+        sizes.append(len(noisy_images))
+        return denoise(noisy_images, *arguments, **settings)
+
+    comparison = comparison_of({"tiny": tiny_model}, (0, 1, 2), (1, 2))
+    monkeypatch.setattr(tiny_model, "denoise", counted)
+    list(compare(comparison))
+    assert sizes[-3:] == [3, 3, 3]  # after what is compiled first
+
+
+def test_guidance_and_classes_are_compared_on_the_same_seeds(species_model):
+    contenders = {"species": Contender(species_model, species_model.sample_config())}
+    comparison = Comparison(contenders, SEEDS, (2,), guidances=(1.0, 2.0), class_names=("rose", "tulip"))
+    cells = [cell for cell in compare(comparison) if cell.is_finished]
+    asked = [(cell.config.guidance, cell.config.class_name, cell.nfe) for cell in cells]
+    assert asked == [(1.0, "rose", 2), (1.0, "tulip", 2), (2.0, "rose", 4), (2.0, "tulip", 4)]
+    for cell in cells:
+        np.testing.assert_array_equal(cell.images, generate(species_model, SEEDS, cell.config))
+    recipe = Recipe.of_comparison(comparison)
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))).to_json() == recipe.to_json()
+    assert (recipe.to_json()["guidances"], recipe.to_json()["class_names"]) == ([1.0, 2.0], ["rose", "tulip"])
+    assert grid_of(cells, SEEDS, ExportConfig()).shape[0] > 4 * 8
+
+
+def test_too_many_guidances_and_classes_are_refused(species_model):
+    contenders = {"species": Contender(species_model, species_model.sample_config())}
+    with pytest.raises(ValueError, match="1 to 100 rows, but 101"):
+        Comparison(contenders, SEEDS, (2,), guidances=[1 + step / 100 for step in range(101)])
 
 
 def cell_of(value, num_steps, solver="ddim", weights="a"):

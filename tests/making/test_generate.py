@@ -5,6 +5,7 @@ from ddim.diffusion.noise import noise_from_seeds
 from ddim.diffusion.sampling import SampleConfig
 from ddim.making.generate import MAX_NUM_IMAGES, generate, sample
 from ddim.media.images import to_uint8
+from ddim.model.classes import drawn_class
 
 DETERMINISTIC = {"num_steps": 6}
 STOCHASTIC = {"num_steps": 6, "eta": 1.0}
@@ -30,6 +31,24 @@ def test_one_seed_is_one_picture_whatever_was_made_between(tiny_model):
     first = generate(tiny_model, [1, 2], **STOCHASTIC)
     generate(tiny_model, [3], **STOCHASTIC)
     np.testing.assert_array_equal(generate(tiny_model, [1, 2], **STOCHASTIC), first)
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"class_name": "tulip"}, {"guidance": 2.0}, {"class_name": "rose", "guidance": 3.0}]
+)
+def test_one_seed_is_one_picture_with_class_and_guidance_whatever_the_batch(species_model, asked):
+    alone = generate(species_model, [37], num_steps=4, **asked)
+    for seeds in ([37, 38], [5, 6, 37], [37] * 9):
+        images = generate(species_model, seeds, num_steps=4, **asked)
+        assert apart(images[seeds.index(37)], alone[0]) <= 1
+
+
+def test_class_and_guidance_change_the_picture_and_any_class_is_the_one_the_seed_draws(species_model):
+    pictures = {name: generate(species_model, [4], num_steps=4, class_name=name) for name in species_model.classes}
+    assert apart(pictures["rose"], pictures["tulip"]) > 1
+    drawn = drawn_class(4, species_model.classes)
+    np.testing.assert_array_equal(generate(species_model, [4], num_steps=4), pictures[drawn])
+    assert apart(generate(species_model, [4], num_steps=4, guidance=3.0), pictures[drawn]) > 1
 
 
 def test_generate_is_the_last_step_of_sample(tiny_model):
@@ -70,7 +89,7 @@ def test_min_signal_rate_is_where_sampling_starts(tiny_model):
 
 
 def test_the_defaults_are_those_of_the_tutorial():
-    assert SampleConfig() == SampleConfig(20, "ddim", 0.0, "posterior", "reference", 0.02, 0.95)
+    assert SampleConfig() == SampleConfig(20, "ddim", 0.0, "posterior", "reference", 0.02, 0.95, None, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +115,8 @@ def test_nodes_lie_where_their_placement_says(config, diffusion_times):
         ({"solver": "euler"}, "solver must be one of ddim, heun, ab2, ab3, ab4, dpmpp2m, unipc, but is 'euler'"),
         ({"variance": "small"}, "variance must be one of posterior, large, but is 'small'"),
         ({"node_placement": "even"}, "node_placement must be one of reference, inclusive, but is 'even'"),
+        ({"guidance": -1.0}, "guidance must be between 0 and 10, but is -1.0"),
+        ({"guidance": float("nan")}, "guidance must be between 0 and 10, but is nan"),
         ({"eta": -0.1}, "eta must be between 0 and 1, but is -0.1"),
         ({"eta": 1.5}, "eta must be between 0 and 1, but is 1.5"),
         ({"eta": float("nan")}, "eta must be between 0 and 1, but is nan"),

@@ -64,6 +64,38 @@ OF_EACH_KIND = {
 }
 
 
+ASKED = SampleConfig(class_name="rose", guidance=1.5)
+WITH_CLASSES = {
+    "a picture": (Recipe("sample", WEIGHTS, ASKED, [5]), {"class_name": "rose", "guidance": 1.5}),
+    "a walk": (
+        Recipe("interpolate", WEIGHTS, ASKED, [3, 8], ["rose", None], walk=WalkConfig(**WALK)),
+        {"class_name": "rose", "guidance": 1.5, "class_names": ["rose", None]},
+    ),
+    "a plane": (Recipe("plane", WEIGHTS, CONFIG, [1, 2], ["a", "b"], size=5), {"class_names": ["a", "b"]}),
+    "a comparison": (
+        Recipe("compare", WEIGHTS, CONFIG, [3], ["a", "b"], step_counts=[7], solvers=["unipc"], guidances=[1, 2]),
+        {"class_names": ["a", "b"], "guidances": [1, 2]},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WITH_CLASSES)
+def test_a_recipe_with_classes_and_guidance_tells_them_and_comes_back(kind):
+    recipe, told = WITH_CLASSES[kind]
+    assert told.items() <= recipe.to_json().items()
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))).to_json() == recipe.to_json()
+
+
+def test_each_picture_of_a_walk_from_class_to_class_comes_back_from_its_own_recipe(species_model):
+    walk, config = WalkConfig(frames=3), species_model.sample_config(num_steps=3, guidance=2.0)
+    recipe = Recipe("interpolate", Weights.of(species_model), config, [3, 8], ["rose", "tulip"], walk=walk)
+    *_, last = interpolate(species_model, [3, 8], walk, config, ["rose", "tulip"])
+    for image, picture in zip(last.pred_images, recipe.pictures(), strict=True):
+        again = Recipe.from_json(json.loads(json.dumps(picture.to_json())))
+        *_, one = sample_at(species_model, again.place, again.config)
+        assert abs(one.pred_images[0] - image).max() < 1 / 255
+
+
 @pytest.mark.parametrize("kind", OF_EACH_KIND)
 def test_a_recipe_is_the_json_of_version_1_0_to_the_letter_and_comes_back(kind):
     recipe, told = OF_EACH_KIND[kind]

@@ -4,6 +4,7 @@ import pytest
 from tiny_pictures import SHAPE, differ, finished, own_pictures
 
 from ddim.diffusion.sampling import SampleConfig
+from ddim.making.generate import sample
 from ddim.making.plane import Place, sample_at
 from ddim.making.recipe import Recipe, Weights
 from ddim.making.walk import WalkConfig, interpolate, places_of_walk, playback, strip_columns
@@ -47,6 +48,15 @@ def test_places_are_even_or_slow_at_each_seed():
         Place((7, 5), (0.0,)),
         Place((7, 5), (0.5,)),
     ]
+
+
+def test_a_walk_goes_from_class_to_class(species_model):
+    walk = WalkConfig(frames=3)
+    frames = finished(interpolate(species_model, [3, 8, 21], walk, CONFIG, ("rose", "tulip", "rose")))
+    for frame, seed, name in zip(frames[[0, 3, 5]], (3, 8, 21), ("rose", "tulip", "rose"), strict=True):
+        assert differ(frame, finished(sample(species_model, [seed], CONFIG, class_name=name))[0]) <= 1
+    places = places_of_walk([3, 8, 21], walk, ("rose", "tulip", "rose"))
+    assert {place.class_names for place in places} == {("rose", "tulip"), ("tulip", "rose")}
 
 
 @pytest.mark.parametrize(

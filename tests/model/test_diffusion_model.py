@@ -6,6 +6,7 @@ import pytest
 
 from ddim.configuration import from_json
 from ddim.diffusion.noise import noise_from_seeds
+from ddim.diffusion.sampling import SampleConfig
 from ddim.diffusion.schedule import CosineSchedule, LinearLogSNRSchedule, Rates
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer, read_outputs, targets_of
 from ddim.model.unet import UNetConfig
@@ -69,6 +70,51 @@ def test_denoise_tells_the_network_the_noise_variance_and_reads_its_outputs(
     }[prediction_type]
     np.testing.assert_allclose(prediction.noises, expected[0], atol=1e-4)
     np.testing.assert_allclose(prediction.images, expected[1], atol=1e-4)
+
+
+ROSE_AND_TULIP = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
+RATES = Rates(noise=0.6, signal=0.8)
+
+
+def test_guidance_goes_on_from_any_class_to_the_one_asked_for(species_model):
+    noisy_images = noise_from_seeds([1, 2], (8, 8, 3))
+    asked, guided = (species_model.denoise(noisy_images, RATES, ROSE_AND_TULIP, guidance) for guidance in (1, 2.5))
+    any_class = species_model.denoise(noisy_images, RATES)
+    for part in ("noises", "images"):
+        one, other, told = (getattr(prediction, part) for prediction in (any_class, asked, guided))
+        assert np.abs(one - other).max() > 0.01
+        np.testing.assert_allclose(told, one + 2.5 * (other - one), rtol=1e-3, atol=1e-3)
+    unguided = species_model.denoise(noisy_images, RATES, ROSE_AND_TULIP, guidance=0)
+    np.testing.assert_allclose(unguided.images, any_class.images, atol=1e-4)
+
+
+def test_guidance_asks_the_network_once_for_all_pictures(species_model, monkeypatch):
+    calls = []
+
+    def engine(noisy_images, noise_variances, class_weights):
+        calls.append((len(noisy_images), len(noise_variances), class_weights))
+        return np.zeros_like(noisy_images)
+
+    monkeypatch.setattr(species_model, "engine", engine)
+    species_model.denoise(noise_from_seeds([1, 2], (8, 8, 3)), RATES, ROSE_AND_TULIP, guidance=2)
+    ((*sizes, class_weights),) = calls
+    assert sizes == [4, 4]
+    np.testing.assert_array_equal(class_weights, [*ROSE_AND_TULIP, [0, 0, 0], [0, 0, 0]])
+
+
+def test_a_class_is_that_of_the_settings_or_drawn_by_each_seed(species_model):
+    asked = species_model.class_weights([0, 1], SampleConfig(class_name="Tulip"))
+    np.testing.assert_array_equal(asked, [[0, 0, 1], [0, 0, 1]])
+    drawn = species_model.class_weights(range(40), SampleConfig())
+    assert set(drawn.argmax(axis=1)) == {0, 1, 2} and np.all(drawn.sum(axis=1) == 1)
+    np.testing.assert_array_equal(species_model.class_weights([7], SampleConfig()), drawn[7:8])
+
+
+@pytest.mark.parametrize("settings", [{"class_name": "rose"}, {"guidance": 2.0}])
+def test_weights_without_classes_refuse_to_be_asked_for_one(tiny_model, settings):
+    with pytest.raises(ValueError, match="knows no classes to ask for or be guided by"):
+        tiny_model.class_weights([0], SampleConfig(**settings))
+    assert tiny_model.class_weights([0], SampleConfig()) is None
 
 
 def test_normalizer_holds_mean_and_variance_of_each_channel():

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from ddim.model.layers import FusedBatchNormalization
+from ddim.model.layers import DepthToSpace, FusedAttention, FusedBatchNormalization, SpaceToDepth
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the operation is TensorFlow's")
+on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the operation is TensorFlow's")
 
 FEATURES = np.random.default_rng(0).normal(3, 2, (4, 6, 6, 5)).astype(np.float32)
 CHANGES = np.random.default_rng(1).normal(0, 1, FEATURES.shape).astype(np.float32)
@@ -24,6 +24,7 @@ def learned(kind, dtype):
     return np.float32(outputs), np.float32(gradients), *layer.get_weights()
 
 
+@on_tensorflow
 def test_one_operation_learns_as_keras_does():
     for ours, expected in zip(
         learned(FusedBatchNormalization, "float32"), learned(keras.layers.BatchNormalization, "float32"), strict=True
@@ -31,6 +32,7 @@ def test_one_operation_learns_as_keras_does():
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
 
 
+@on_tensorflow
 @pytest.mark.parametrize(("dtype", "rounding"), [("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-11)])
 def test_half_precision_costs_one_rounding_and_averages_stay_exact(dtype, rounding):
     outputs, gradients, means, variances = learned(FusedBatchNormalization, dtype)
@@ -41,8 +43,31 @@ def test_half_precision_costs_one_rounding_and_averages_stay_exact(dtype, roundi
     np.testing.assert_allclose(variances, exact_variances, rtol=rounding)
 
 
+@on_tensorflow
 def test_what_is_learned_is_used_afterwards():
     layer = FusedBatchNormalization(center=False, scale=False)
     layer.build(FEATURES.shape)
     layer.set_weights([np.full(5, 3, np.float32), np.full(5, 4, np.float32)])
     np.testing.assert_allclose(layer(FEATURES, training=False), (FEATURES - 3) / np.sqrt(4.001), rtol=1e-4, atol=1e-5)
+
+
+def test_attention_in_few_operations_is_that_of_keras():
+    features = np.random.default_rng(2).normal(size=(2, 9, 12)).astype(np.float32)
+    expected = keras.layers.MultiHeadAttention(3, key_dim=4)
+    expected.build(features.shape, features.shape)
+    weights = [np.random.default_rng(3).normal(size=weight.shape).astype(np.float32) for weight in expected.weights]
+    ours = FusedAttention(3, key_dim=4, dtype="float32")
+    ours.build(features.shape)
+    for layer in (expected, ours):
+        layer.set_weights(weights)
+    np.testing.assert_allclose(ours(features), expected(features, features), rtol=1e-4, atol=1e-4)
+
+
+@on_tensorflow
+def test_patches_are_those_of_tensorflow_and_come_back():
+    import tensorflow as tf
+
+    images = np.random.default_rng(4).normal(size=(2, 6, 6, 3)).astype(np.float32)
+    patches = SpaceToDepth(2, dtype="float32")(images)
+    np.testing.assert_array_equal(patches, tf.nn.space_to_depth(images, 2))
+    np.testing.assert_array_equal(DepthToSpace(2, dtype="float32")(patches), images)

@@ -1,9 +1,10 @@
+import math
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
-from numpy_unet import numpy_embedding, numpy_unet, random_weights
+from numpy_unet import numpy_unet, numpy_waves, random_weights
 
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.model.layers import NoiseEmbedding
@@ -30,8 +31,18 @@ OPTIONS = [
     {"attention_levels": 1},
     {"attention_levels": 2},
     {"attention_levels": 1, "widths": (4, 64)},  # two heads
+    {"attention_levels": 2, "attention_once": True, "block_depth": 2},
     {"residual_scaling": True},
+    {"skips": "added", "block_depth": 2},
+    {"skips": "added", "widths": (4, 4)},  # nothing to bring to another width
+    {"patch_size": 2},
+    {"patch_size": 4, "image_size": 16},
+    {"conditioning": "blocks"},
+    {"conditioning": "blocks", "activation": "gelu", "block_depth": 2},
+    {"conditioning": "blocks", "num_classes": 3},
+    {"conditioning": "blocks", "num_classes": 3, "patch_size": 2, "skips": "added", "attention_levels": 1},
 ]
+CLASS_WEIGHTS = np.array([[1, 0, 0], [0, 0, 0], [0.25, 0, 0.75]], np.float32)
 
 
 def run(network, *inputs):
@@ -46,8 +57,52 @@ def test_every_option_means_what_the_network_in_numpy_says(options):
     weights = random_weights(network)
     network.set_weights(weights)
     noisy_images = noise_from_seeds(range(3), (config.image_size, config.image_size, 3))
-    outputs = run(network, noisy_images, NOISE_VARIANCES)
-    np.testing.assert_allclose(outputs, numpy_unet(config, weights, noisy_images, NOISE_VARIANCES), atol=2e-5)
+    inputs = [noisy_images, NOISE_VARIANCES, *([CLASS_WEIGHTS] if config.num_classes else [])]
+    outputs = run(network, *inputs)
+    expected = numpy_unet(config, weights, *inputs)
+    np.testing.assert_allclose(outputs, expected, atol=2e-5 * max(1, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("form", ["fused", "folded"])
+def test_the_quick_forms_say_the_same_as_the_plain_one(form):
+    config = replace(
+        BASE, conditioning="blocks", num_classes=3, patch_size=2, attention_levels=1, normalization="layer"
+    )
+    network, quick = build_unet(config), build_unet(config, form=form)
+    weights = random_weights(network)
+    network.set_weights(weights)
+    quick.set_weights(weights)
+    inputs = [noise_from_seeds(range(3), (8, 8, 3)), NOISE_VARIANCES, CLASS_WEIGHTS]
+    np.testing.assert_allclose(run(quick, *inputs), run(network, *inputs), rtol=1e-4, atol=1e-4)
+
+
+def test_the_network_of_the_research_has_its_parameters():
+    config = UNetConfig(
+        widths=(64, 128, 256),
+        patch_size=2,
+        conditioning="blocks",
+        num_classes=90,
+        embedding_size=64,
+        embedding_max_frequency=16.0,
+        attention_levels=2,
+        attention_once=True,
+    )
+    network = build_unet(config)
+    trained = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    assert trained == 5_337_676 - 256  # zeros stand for any class, where it had a row of the table
+
+
+def test_zeros_ask_for_any_class_and_a_mixture_lies_between_two():
+    config = replace(BASE, conditioning="blocks", num_classes=2)
+    network = build_unet(config)
+    network.set_weights(random_weights(network))
+    noisy_images = noise_from_seeds([0] * 4, (8, 8, 3))
+    shares = np.array([[1, 0], [0, 1], [0.5, 0.5], [0, 0]], np.float32)
+    first, second, between, neither = run(network, noisy_images, np.full(4, 0.5, np.float32), shares)
+    distance = np.abs(first - second).max()
+    assert distance > 0.1
+    assert np.abs(neither - between).max() > 0.01
+    assert max(np.abs(between - first).mean(), np.abs(between - second).mean()) < distance
 
 
 def test_the_default_network_has_the_parameters_of_the_tutorial():
@@ -76,7 +131,7 @@ def test_the_noise_embedding_is_float32_under_every_precision(precision, global_
     waves = keras.ops.convert_to_numpy(keras.Model(network.inputs[1], embedding.output)(noise_variances))
     assert waves.dtype == np.float32
     assert np.all(waves == waves[:, :1, :1])  # the same at every pixel
-    expected = numpy_embedding(noise_variances, 32, 1000)
+    expected = numpy_waves(noise_variances, 32, 1000)
     np.testing.assert_allclose(waves[:, 0, 0], expected, atol=5e-3)  # in bfloat16 it would be off by up to 2
 
 
@@ -101,10 +156,10 @@ def test_precision_is_that_of_all_but_embedding_and_output(precision, compute_ty
 
 
 def test_batch_normalization_sees_all_devices_only_when_asked():
-    for kind in ("plain", "fused", "synchronized"):
-        layers = build_unet(BASE, batch_normalization=kind).layers
+    for form in ("plain", "fused", "synchronized"):
+        layers = build_unet(BASE, form=form).layers
         normalizations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-        assert {layer.synchronized for layer in normalizations} == {kind == "synchronized"}
+        assert {layer.synchronized for layer in normalizations} == {form == "synchronized"}
 
 
 def test_widths_may_come_as_a_list_as_json_has_them():
@@ -127,6 +182,12 @@ def test_widths_may_come_as_a_list_as_json_has_them():
         ({"embedding_max_frequency": 1.0}, "embedding_max_frequency must be above 1"),
         ({"attention_levels": 5}, "attention_levels must be from 0 to 4"),
         ({"attention_levels": -1}, "attention_levels must be from 0 to 4"),
+        ({"patch_size": 0}, "patch_size must be at least 1"),
+        ({"patch_size": 3}, "With 4 widths and patches of 3, image_size must be a multiple of 24, but is 64"),
+        ({"conditioning": "everywhere"}, "conditioning must be one of input, blocks"),
+        ({"skips": "none"}, "skips must be one of concatenated, added"),
+        ({"num_classes": -1, "conditioning": "blocks"}, "num_classes must not be below 0"),
+        ({"num_classes": 2}, "hears them in its blocks: set conditioning to 'blocks'"),
         ({"normalization": "group", "widths": (8, 12)}, "Group normalization needs widths"),
         ({"normalization": "group", "embedding_size": 4}, "Group normalization needs widths and embedding_size"),
     ],

@@ -6,12 +6,14 @@ from tiny_runs import run_python
 
 from ddim.model.diffusion_model import ModelConfig, Normalizer
 from ddim.model.unet import UNetConfig
+from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches, add_noise, training_examples, validation_examples
 
 NETWORK = UNetConfig(image_size=8, widths=(4, 8), block_depth=1)
 CONFIG = ModelConfig(NETWORK)
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
 NORMALIZER = Normalizer.of(IMAGES)
+CLASS_WEIGHTS = np.eye(10, dtype=np.float32)  # each picture is a class of its own
 
 EVEN_QUANTITIES = {
     "cosine": lambda noise, signal: np.arctan2(noise, signal),
@@ -20,8 +22,9 @@ EVEN_QUANTITIES = {
 }
 
 
-def batches_of(images=IMAGES, batch_size=4, horizontal_flips=True, seed=0, config=CONFIG):
-    return training_examples(images, batch_size, horizontal_flips, seed, config, NORMALIZER)
+def batches_of(class_weights=None, batch_size=4, horizontal_flips=True, seed=0, config=CONFIG, **options):
+    options |= {"batch_size": batch_size, "horizontal_flips": horizontal_flips, "seed": seed}
+    return training_examples(IMAGES, class_weights, TrainConfig(config, **options), NORMALIZER)
 
 
 def rates_of(inputs):
@@ -152,11 +155,52 @@ def test_times_are_uniform_and_one_in_each_part_of_a_batch(schedule, min_signal_
     assert np.quantile(times[:, 0] * 8, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.12)
 
 
+def log_ratios_of(inputs):
+    noise_rates, signal_rates = rates_of(inputs)
+    return np.log(noise_rates / signal_rates).ravel()
+
+
+def test_log_normal_times_are_normal_in_the_logarithm_of_noise_over_signal_and_clipped_to_the_range():
+    config = ModelConfig(NETWORK, "velocity", "cosine", 0.02, 0.999)
+    examples_at = batches_of(batch_size=8, config=config, time_sampling="log_normal")
+    ratios = np.stack([log_ratios_of(examples_at(step).inputs) for step in range(500)])
+    # One in each eighth of the distribution, all by one draw.
+    borders = [-0.4 + 1.3 * quantile for quantile in (-1.1503, -0.6745, -0.3186, 0, 0.3186, 0.6745, 1.1503)]
+    assert np.mean(np.searchsorted(borders, ratios) == np.arange(8)) > 0.999
+    expected = [-0.4 + 1.3 * quantile for quantile in (-1.2816, -0.6745, 0, 0.6745, 1.2816)]
+    np.testing.assert_allclose(np.quantile(ratios, [0.1, 0.25, 0.5, 0.75, 0.9]), expected, atol=0.08)
+    narrow = batches_of(
+        batch_size=8, config=ModelConfig(NETWORK, "noise", "cosine", 0.6, 0.8), time_sampling="log_normal"
+    )
+    clipped = np.concatenate([log_ratios_of(narrow(step).inputs) for step in range(50)])
+    assert clipped.min() == pytest.approx(np.log(0.6 / 0.8), abs=1e-4)
+    assert clipped.max() == pytest.approx(np.log(0.8 / 0.6), abs=1e-4)
+
+
+def test_each_picture_brings_its_class_and_now_and_then_none():
+    examples_at = batches_of(CLASS_WEIGHTS, batch_size=10, horizontal_flips=False, class_dropout=0.25)
+    shown = []
+    for step in range(100):
+        inputs, targets = examples_at(step)
+        weights = inputs["class_weights"]
+        for number, row in zip(numbers_of(pixels_of(targets)), weights, strict=True):
+            assert np.array_equal(row, CLASS_WEIGHTS[number]) or not row.any()
+        shown.append(weights.any(axis=1))
+    assert np.mean(shown) == pytest.approx(0.75, abs=4 * np.sqrt(0.75 * 0.25 / 1000))
+
+
+def test_classes_change_nothing_else_about_a_batch():
+    with_classes, without = batches_of(CLASS_WEIGHTS)(3), batches_of()(3)
+    del with_classes.inputs["class_weights"]
+    assert_same(with_classes, without)
+
+
 def test_validation_shows_each_picture_once_always_with_the_same_noise():
-    examples_at = validation_examples(IMAGES, 5, 0, CONFIG, NORMALIZER)
+    examples_at = validation_examples(IMAGES, CLASS_WEIGHTS, TrainConfig(CONFIG, batch_size=5), NORMALIZER)
     first, second = examples_at(0), examples_at(1)
     assert numbers_of(pixels_of(first.targets)) + numbers_of(pixels_of(second.targets)) == list(range(10))
     assert_same(examples_at(0), first)
+    np.testing.assert_array_equal(first.inputs["class_weights"], CLASS_WEIGHTS[:5])
     assert not np.array_equal(first.targets["noise"], second.targets["noise"])
     training = batches_of(batch_size=5)(0)
     assert not np.array_equal(training.targets["noise"], first.targets["noise"])
@@ -171,6 +215,6 @@ def test_batches_are_those_of_the_steps_that_are_left():
 
 
 def test_one_picture_can_be_a_batch():
-    examples = add_noise(IMAGES[:1], np.random.default_rng(0), CONFIG, NORMALIZER)
+    examples = add_noise(IMAGES[:1], np.random.default_rng(0), TrainConfig(CONFIG), NORMALIZER)
     assert examples.inputs["noisy_images"].shape == (1, 8, 8, 3)
     assert examples.inputs["noise_variances"].shape == (1,)

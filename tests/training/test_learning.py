@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from ddim.model.diffusion_model import ModelConfig
+from ddim.training.config import TrainConfig
 from ddim.training.devices import devices
 from ddim.training.examples import add_noise
-from ddim.training.learning import compile_losses, learning_network, new_optimizer, update_average
+from ddim.training.learning import CONSTANT_PART, compile_losses, learning_network, new_optimizer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 KINDS = ("noise", "image", "velocity")
@@ -32,20 +33,24 @@ def numpy_predictions(prediction_type, outputs, inputs):
 
 @pytest.mark.parametrize("prediction_type", KINDS)
 @pytest.mark.parametrize("loss_on", KINDS)
-@pytest.mark.parametrize("loss", ["mae", "mse"])
+@pytest.mark.parametrize("loss", ["mae", "mse", "huber"])
 def test_the_loss_is_the_mean_error_of_what_it_stands_on(
     tiny_config, tiny_network, tiny_normalizer, prediction_type, loss_on, loss
 ):
     config = ModelConfig(tiny_config, prediction_type)
-    inputs, targets = add_noise(IMAGES, np.random.default_rng(1), config, tiny_normalizer)
+    inputs, targets = add_noise(IMAGES, np.random.default_rng(1), TrainConfig(config), tiny_normalizer)
     outputs = tiny_network.predict_on_batch(list(inputs.values()))
     predictions = numpy_predictions(prediction_type, outputs, inputs)
     learner = learning_network(tiny_network, prediction_type)
     compile_losses(learner, loss, loss_on)
     reported = learner.evaluate(inputs, targets, return_dict=True, verbose=0)
     errors = {kind: np.abs(predictions[kind] - targets[kind]) for kind in KINDS}
-    expected = errors[loss_on].mean() if loss == "mae" else np.mean(errors[loss_on] ** 2)
-    assert reported["loss"] == pytest.approx(expected, rel=1e-3)
+    of_each = {
+        "mae": errors[loss_on],
+        "mse": errors[loss_on] ** 2,
+        "huber": np.where(errors[loss_on] < 0.3, errors[loss_on] ** 2 / 2, 0.3 * (errors[loss_on] - 0.15)),
+    }
+    assert reported["loss"] == pytest.approx(of_each[loss].mean(), rel=1e-3)
     assert reported["image_loss"] == pytest.approx(errors["image"].mean(), rel=1e-3)
     assert reported.keys() == {"loss", "image_loss"}
 
@@ -66,8 +71,8 @@ def adamw_by_hand(learning_rate, weight_decay, clip_norm=math.inf):
 
 
 def adamw(**options):
-    settings = {"learning_rate": 0.01, "decay_steps": None, "weight_decay": 0.0, "clip_norm": 0.0}
-    optimizer = new_optimizer(**settings | options, loss_scaling=False)
+    settings = {"learning_rate": 0.01, "weight_decay": 0.0, "clip_norm": 0.0}
+    optimizer = new_optimizer(TrainConfig(**settings | options), 10, loss_scaling=False)
     weights = keras.Variable(START.astype(np.float32))
     for gradient in GRADIENTS:
         optimizer.apply([keras.ops.convert_to_tensor(gradient.astype(np.float32))], [weights])
@@ -93,7 +98,8 @@ def test_clip_norm_bounds_the_norm_of_the_gradients():
 
 def test_clip_norm_bounds_all_gradients_together():
     first, second = keras.Variable(np.zeros(2, np.float32)), keras.Variable(np.zeros(2, np.float32))
-    optimizer = new_optimizer(0.1, None, 0.0, clip_norm=1.0, loss_scaling=False)
+    config = TrainConfig(learning_rate=0.1, weight_decay=0.0, clip_norm=1.0)
+    optimizer = new_optimizer(config, 10, loss_scaling=False)
     optimizer.apply([keras.ops.array([3.0, 0.0]), keras.ops.array([0.0, 4.0])], [first, second])
     means = [keras.ops.convert_to_numpy(variable) for variable in optimizer.variables if "momentum" in variable.path]
     np.testing.assert_allclose(means, [[0.06, 0], [0, 0.08]], rtol=1e-5)
@@ -101,33 +107,39 @@ def test_clip_norm_bounds_all_gradients_together():
 
 def test_epsilon_is_too_small_to_matter_beside_small_gradients():
     weights = keras.Variable(np.zeros(1, np.float32))
-    optimizer = new_optimizer(0.1, None, 0.0, 0.0, loss_scaling=False)
+    optimizer = new_optimizer(TrainConfig(learning_rate=0.1, weight_decay=0.0), 10, loss_scaling=False)
     optimizer.apply([keras.ops.array([1e-5])], [weights])
     assert float(keras.ops.convert_to_numpy(weights)[0]) == pytest.approx(-0.1, rel=0.05)
 
 
-def test_cosine_decay_falls_to_zero_along_a_cosine():
-    optimizer = new_optimizer(0.2, 8, 0.0, 0.0, loss_scaling=False)
+def learning_rates(total_steps, **options):
+    """The learning rate of each of these steps, and that after them."""
+    config = TrainConfig(learning_rate=0.2, weight_decay=0.0, **options)
+    optimizer = new_optimizer(config, total_steps, loss_scaling=False)
     weights = keras.Variable(np.zeros(1, np.float32))
     rates = []
-    for _ in range(9):
+    for _ in range(total_steps + 1):
         rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
         optimizer.apply([keras.ops.array([1.0])], [weights])
+    return rates
+
+
+def test_cosine_decay_falls_to_zero_along_a_cosine():
     expected = [0.1 * (1 + math.cos(math.pi * step / 8)) for step in range(9)]
-    np.testing.assert_allclose(rates, expected, atol=1e-7)
+    np.testing.assert_allclose(learning_rates(8, learning_rate_decay="cosine"), expected, atol=1e-7)
 
 
-def test_the_average_follows_all_weights_by_its_momentum(tiny_network):
-    averages = [keras.Variable(weight) for weight in tiny_network.get_weights()]
-    expected = tiny_network.get_weights()
-    generator = np.random.default_rng(0)
-    assert any("moving_variance" in weight.path for weight in tiny_network.weights)
-    for _ in range(5):
-        weights = [generator.normal(size=average.shape).astype(np.float32) for average in averages]
-        update_average(averages, [keras.Variable(weight) for weight in weights], 0.75)
-        expected = [0.75 * average + 0.25 * weight for average, weight in zip(expected, weights, strict=True)]
-    for average, array in zip(averages, expected, strict=True):
-        np.testing.assert_allclose(keras.ops.convert_to_numpy(average), array, rtol=1e-5, atol=1e-6)
+def test_linear_decay_is_constant_for_the_first_part_and_zero_at_the_end():
+    rates = learning_rates(20, learning_rate_decay="linear")
+    assert CONSTANT_PART * 20 == 12
+    np.testing.assert_allclose(rates[:13], 0.2, rtol=1e-6)
+    np.testing.assert_allclose(rates[12:], np.linspace(0.2, 0, 9), atol=1e-7)
+
+
+def test_the_learning_rate_warms_up_along_a_line_before_it_falls():
+    np.testing.assert_allclose(learning_rates(6, warmup_steps=4), [0.05, 0.1, 0.15, 0.2, 0.2, 0.2, 0.2], rtol=1e-6)
+    falling, rates = (learning_rates(8, learning_rate_decay="cosine", warmup_steps=steps) for steps in (0, 2))
+    np.testing.assert_allclose(rates, [falling[0] / 2, *falling[1:]], atol=1e-7)
 
 
 @pytest.mark.parametrize("distribute, backend", [("mirrored", "tensorflow"), ("data_parallel", "jax")])

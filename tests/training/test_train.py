@@ -18,7 +18,7 @@ import ddim.evaluation.encoder
 import ddim.training.report
 import ddim.training.trainer
 from ddim.configuration import from_json
-from ddim.data import load_images
+from ddim.data import load_images, load_pictures
 from ddim.evaluation.kid import kid_of_batches
 from ddim.media.images import grid
 from ddim.model.diffusion_model import Normalizer
@@ -71,7 +71,8 @@ def crash():
 def new_training(config, run):
     run.mkdir()
     report = Report(run, config.epochs, config.batch_size, lambda line: None, False)
-    pictures = (load_images(config.dataset, part, config.model.network.image_size) for part in ("train", "validation"))
+    size = config.model.network.image_size
+    pictures = (load_pictures(config.dataset, part, size) for part in ("train", "validation"))
     return Trainer(config, run, report, *pictures)
 
 
@@ -96,7 +97,7 @@ def test_losses_are_means_over_the_epoch_also_of_one_that_was_interrupted(tmp_pa
     assert train(config, run) is None
 
     images = load_images(dataset, "train", 8)
-    examples_at = training_examples(images, 8, False, 5, config.model, Normalizer.of(images))
+    examples_at = training_examples(images, None, config, Normalizer.of(images))
     for epoch, line in enumerate(epochs_of(run)):
         steps = range(epoch * STEPS_PER_EPOCH, (epoch + 1) * STEPS_PER_EPOCH)
         noise_error, image_error = errors_of_no_output(examples_at, steps)
@@ -203,7 +204,7 @@ def test_the_best_weights_are_the_averaged_ones_and_reach_what_was_logged(learne
     model = ddim.load(learned, precision="float32")
     config = read_config(learned)
     images = np.random.default_rng(0).permutation(load_images(config.dataset, "validation", 8))
-    inputs, targets = validation_examples(images, 8, config.seed, config.model, model.normalizer)(0)
+    inputs, targets = validation_examples(images, None, config, model.normalizer)(0)
     outputs = model.engine(inputs["noisy_images"], inputs["noise_variances"])
     loss = np.abs(outputs - targets["noise"]).mean()
     assert loss == pytest.approx(lines[best_epoch - 1]["val_loss"], rel=1e-4)
