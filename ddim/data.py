@@ -94,8 +94,7 @@ def load_pictures(dataset: str, split: Split, image_size: int) -> Pictures:
 def read_pictures(
     pictures: Iterator[EncodedPicture], image_size: int, problems: list[str]
 ) -> Iterator[tuple[EncodedPicture, np.ndarray]]:
-    """Yield readable pictures with their pixels (image_size, image_size, 3); append to `problems` why others are not.
-    """
+    """Yield readable pictures with their pixels (image_size, image_size, 3); append to `problems` what ails others."""
 
     def read(picture: EncodedPicture) -> np.ndarray | str:
         try:

@@ -52,13 +52,13 @@ class SlowEngine:
         self._changed = threading.Condition()
         run = Engine.__call__
 
-        def count_and_run(engine, noisy_images, noise_variances):
+        def count_and_run(engine, noisy_images, *others):
             with self._changed:
                 num_images = len(noisy_images)
                 self.calls_by_batch[num_images] = self.calls_by_batch.get(num_images, 0) + 1
                 self._changed.notify_all()
             time.sleep(seconds)
-            return run(engine, noisy_images, noise_variances)
+            return run(engine, noisy_images, *others)
 
         patch.setattr(Engine, "__call__", count_and_run)
 

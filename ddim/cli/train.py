@@ -1,4 +1,4 @@
-"""The commands train and evaluate: they make weights, and measure them."""
+"""The commands train, average, evaluate and info: they make weights, measure them, and say what they are."""
 
 import json
 import signal
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ddim.cli.terminal import show, show_last
-from ddim.configuration import add_options, from_json, from_options
+from ddim.configuration import add_options, from_json, from_options, numbers
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, chart, evaluate, table, to_json
 from ddim.media.images import save_png
+from ddim.model.weights import WEIGHTS_SUFFIX, load
 from ddim.training.config import PRESETS, TrainConfig
 from ddim.training.train import train
 
@@ -43,6 +44,68 @@ def _train(runs_dir: Path, run: str, resume: bool, preset: str, **options: Any) 
     stopped_by = train(config, folder, show)
     show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
+
+
+def add_average(commands: Any) -> None:
+    """Add the command to the subparsers of the command line."""
+    parser = commands.add_parser(
+        "average",
+        help="make weights of a run with an average of another length",
+        description="Make weights of a run that had --average-lengths, with an average of any length. Of several "
+        "lengths, the one whose pictures have the lowest KID is kept.",
+    )
+    parser.set_defaults(command=_average)
+    parser.add_argument("run", type=Path, metavar="RUN", help="The folder of the run.")
+    parser.add_argument(
+        "--length", type=numbers, required=True, metavar="X,...", help="Parts of the run, such as 0.08."
+    )
+    parser.add_argument("--step", type=int, metavar="N", help="The last step that counts. Default: all.")
+    parser.add_argument("--output", type=Path, metavar="NAME", help="Default: average in the folder of the run.")
+
+
+def _average(run: Path, length: tuple[float, ...], step: int | None, output: Path | None) -> int:
+    if not (run / "config.json").exists():
+        raise UserError(f"There is no run {run}.")
+    from ddim.training.averaged_weights import save_best_average  # with Keras, which takes its time
+
+    stem = output or run / "average"
+    kids = save_best_average(run, stem, length, step, show)
+    show_last("")
+    for one, kid in kids.items():
+        print(
+            f"length {one:g}: KID x 1000 {1000 * kid.page_kid:.1f} as the page samples, {1000 * kid.kid:.1f} by 5 steps"
+        )
+    print(f"{stem}{WEIGHTS_SUFFIX}: length {min(kids, key=lambda one: kids[one].page_kid) if kids else length[0]:g}")
+    return 0
+
+
+def add_info(commands: Any) -> None:
+    """Add the command to the subparsers of the command line."""
+    parser = commands.add_parser("info", help="say what weights are", description="Say what weights are.")
+    parser.set_defaults(command=_info)
+    parser.add_argument("weights", metavar="WEIGHTS", help="Name, path or run.")
+
+
+def _info(weights: str) -> int:
+    from ddim.model.multiply_adds import multiply_adds  # with Keras as well
+
+    model = load(weights)
+    config, card = model.config, model.card
+    print(f"{weights}, SHA-256 {card['sha256']}")
+    print(f"pictures: {config.network.image_size} x {config.network.image_size}")
+    print(
+        f"network: {model.network.count_params():,} weights, {multiply_adds(model.network):,} multiply-adds a picture"
+    )
+    print(
+        f"learned: {config.prediction_type}, {config.schedule} schedule, signal rates {config.min_signal_rate:g} to "
+        f"{config.max_signal_rate:g}"
+    )
+    if model.classes:
+        print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
+    if card.get("kid", {}).get("protocol"):
+        print(f"KID: {card['kid'].get('value')}, {card['kid']['protocol']}")
+    print(f"here it runs in {model.engine.precision}")
+    return 0
 
 
 def add_evaluate(commands: Any) -> None:

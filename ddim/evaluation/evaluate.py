@@ -1,24 +1,28 @@
 """How good weights are: KID of their pictures by solver and number of steps, with what it takes to believe it.
 
 KID comes with its floor (training pictures in place of generated ones), its spread over generation seeds, precision
-and recall as a second opinion, and the training pictures nearest to generated ones, to show that none is a copy.
+and recall as a second opinion, and the training pictures nearest to generated ones, to show that none is a copy. Where
+weights have classes, a classifier says how often a picture is taken for what was asked for.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-from ddim.data import load_images
+from ddim.data import load_pictures
 from ddim.diffusion.sampling import SampleConfig
 from ddim.errors import UserError
+from ddim.evaluation.classifier import Classifier
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.evaluation.kid import kid_of_batches, kid_of_subsets
 from ddim.evaluation.precision_recall import nearest, precision_recall
 from ddim.making.generate import generate
 from ddim.media.images import grid
+from ddim.model.classes import classes_of, drawn_class
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.engine import EnginePrecision
 from ddim.model.weights import load
@@ -37,6 +41,8 @@ class EvaluateConfig:
         solvers: Solvers separated by commas; those of second and higher order may have ":inclusive" after them.
         num_steps: Numbers of steps separated by commas.
         eta: Fresh noise in each step of the solver ddim.
+        guidance: Strengths of guidance separated by commas, for weights with classes; those are drawn as often as
+            training showed them.
         num_images: Generated pictures per measurement.
         generations: Measurements of each setting, each from different seeds, for mean and spread.
         first_seed: Seed of the first picture; the others follow.
@@ -50,6 +56,7 @@ class EvaluateConfig:
     solvers: tuple[str, ...] = ("ddim",)
     num_steps: tuple[int, ...] = (20,)
     eta: float = 0.0
+    guidance: tuple[float, ...] = (1.0,)
     num_images: int = 1000
     generations: int = 1
     first_seed: int = 2**31
@@ -58,16 +65,16 @@ class EvaluateConfig:
     inception_weights: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("weights", "solvers", "num_steps"):
+        for name in ("weights", "solvers", "num_steps", "guidance"):
             if not getattr(self, name):
                 raise UserError(f"{name} must name at least one.")
         if self.num_images < 4:
             raise UserError(f"num_images must be at least 4, but is {self.num_images}.")
         if self.generations < 1:
             raise UserError(f"generations must be at least 1, but is {self.generations}.")
-        self.ways_to_sample(SampleConfig())  # which checks them
+        self.ways_to_sample(SampleConfig(), has_classes=True)  # which checks them
 
-    def ways_to_sample(self, trained: SampleConfig) -> list[SampleConfig]:
+    def ways_to_sample(self, trained: SampleConfig, has_classes: bool) -> list[SampleConfig]:
         """The ways to sample that are measured, at the signal rates of training, in the order given."""
         ways = []
         for num_steps in self.num_steps:
@@ -75,7 +82,10 @@ class EvaluateConfig:
                 name, _, node_placement = solver.partition(":")
                 way: dict[str, Any] = {"num_steps": num_steps, "solver": name}
                 way["node_placement"] = node_placement or "reference"
-                ways.append(replace(trained, **way, eta=self.eta if name == "ddim" else 0.0))
+                way["eta"] = self.eta if name == "ddim" else 0.0
+                ways += [
+                    replace(trained, **way, guidance=guidance) for guidance in (self.guidance if has_classes else [1.0])
+                ]
         return ways
 
 
@@ -92,6 +102,8 @@ class Measurement:
         kid_batches: KID by the tutorial's batches of 64, for each generation.
         precision: Fraction of the generated pictures that lie among the real ones, for each generation.
         recall: Fraction of the real pictures that lie among the generated ones, for each generation.
+        as_asked: Fraction of the pictures that are taken for the class asked for, for each generation; none without.
+        distance: Median distance of generated pictures to the nearest training picture, for each generation.
         first_seeds: The seed of each generation's first picture.
     """
 
@@ -103,6 +115,8 @@ class Measurement:
     kid_batches: list[float] = field(default_factory=list)
     precision: list[float] = field(default_factory=list)
     recall: list[float] = field(default_factory=list)
+    as_asked: list[float] = field(default_factory=list)
+    distance: list[float] = field(default_factory=list)
     first_seeds: list[int] = field(default_factory=list)
 
 
@@ -111,14 +125,24 @@ class Evaluation:
 
     Attributes:
         protocol: All that a KID from here depends on, in words.
+        accuracy: Fraction of the validation photographs that the classifier takes for what they are; None without.
+        distance: Median distance of validation photographs to the nearest training picture.
     """
 
     def __init__(self, config: EvaluateConfig, image_size: int):
         self.config = config
         self.encoder = InceptionEncoder(config.kid_block, config.inception_weights)
-        self.training_images = load_images(config.dataset, "train", image_size)
-        self.training_features = self.encoder.features(self.training_images)
-        self.real_features = self.encoder.features(load_images(config.dataset, "validation", image_size))
+        self.training = load_pictures(config.dataset, "train", image_size)
+        self.training_features = self.encoder.features(self.training.images)
+        real = load_pictures(config.dataset, "validation", image_size)
+        self.real_features = self.encoder.features(real.images)
+        self.distance = float(np.median(nearest(self.real_features, self.training_features)[1]))
+        classes = classes_of(self.training.class_names.tolist())
+        self.classifier, self.accuracy = None, None
+        if len(classes) > 1:
+            known = np.isin(self.training.class_names, list(classes))
+            self.classifier = Classifier(self.training_features[known], self.training.class_names[known])
+            self.accuracy = self.classifier.accuracy(self.real_features, real.class_names)
         self.protocol = (
             f"KID of {config.num_images} generated pictures against {len(self.real_features)} validation pictures of "
             f"{image_size} x {image_size}, {self.encoder.protocol}, bilinear resize; "
@@ -142,15 +166,33 @@ class Evaluation:
             measurement.kid_batches.append(kid_of_batches(self.real_features, features).mean)
             measurement.precision.append(closeness.precision)
             measurement.recall.append(closeness.recall)
+            distances = nearest(features, self.training_features)[1]
+            measurement.distance.append(float(np.median(distances)))
+            if model.classes and self.classifier:
+                seeds = range(first_seed, first_seed + self.config.num_images)
+                asked = [drawn_class(seed, model.classes) for seed in seeds]
+                measurement.as_asked.append(self.classifier.accuracy(features, asked))
             measurement.first_seeds.append(first_seed)
         return measurement
 
     def neighbours(self, model: DiffusionModel, config: SampleConfig) -> np.ndarray:
-        """Generated pictures, and below each the training picture nearest to it in features, as one picture."""
+        """Generated pictures, and below each the training picture nearest to it in features, as one picture.
+
+        With classes, these are the ones with the fewest training pictures, which are the easiest to learn by heart, and
+        neighbours are of the same class.
+        """
         first = self.config.first_seed
-        images = generate(model, range(first, first + NUM_NEIGHBOURS_SHOWN), config)
-        indices, _ = nearest(self.encoder.features(images), self.training_features)
-        return grid(np.concatenate([images, self.training_images[indices]]), NUM_NEIGHBOURS_SHOWN)
+        seeds = range(first, first + NUM_NEIGHBOURS_SHOWN)
+        shown = [name for name in model.classes if name in self.training.class_names]
+        rarest = sorted(shown, key=lambda name: model.classes[name])[:NUM_NEIGHBOURS_SHOWN]
+        pairs = []
+        for seed, name in zip(seeds, cycle(rarest or [None]), strict=False):
+            image = generate(model, [seed], replace(config, class_name=name))
+            among = np.flatnonzero(self.training.class_names == name) if name else np.arange(len(self.training.images))
+            indices, _ = nearest(self.encoder.features(image), self.training_features[among])
+            pairs.append((image[0], self.training.images[among[indices[0]]]))
+        generated, neighbours = zip(*pairs, strict=True)
+        return grid(np.stack([*generated, *neighbours]), NUM_NEIGHBOURS_SHOWN)
 
     def _generate(
         self, model: DiffusionModel, first_seed: int, config: SampleConfig, show: Callable[[str], None]
@@ -166,7 +208,8 @@ class Evaluation:
 def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Measure all that `config` asks for. `show` takes a line of progress.
 
-    Returns {"protocol", "floor", "measurements": [...], "neighbours": picture of the first weights (H, W, 3) uint8}.
+    Returns {"protocol", "floor", "accuracy", "distance", "measurements": [...], "neighbours": picture of the first
+    weights (H, W, 3) uint8}.
     Raises UserError for weights of several picture sizes, and OSError without an encoder.
     """
     models = [load(name, config.precision) for name in config.weights]
@@ -175,10 +218,12 @@ def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: 
         raise UserError(f"Only weights of one picture size can be compared, but these have {sorted(sizes)}.")
     show("reading pictures")
     evaluation = Evaluation(config, sizes.pop())
-    ways = {model: config.ways_to_sample(model.sample_config()) for model in models}
+    ways = {model: config.ways_to_sample(model.sample_config(), bool(model.classes)) for model in models}
     return {
         "protocol": evaluation.protocol,
         "floor": evaluation.floor(),
+        "accuracy": evaluation.accuracy,
+        "distance": evaluation.distance,
         "measurements": [asdict(evaluation.measure(model, way, show)) for model in models for way in ways[model]],
         "neighbours": evaluation.neighbours(models[0], ways[models[0]][-1]),
     }
@@ -187,13 +232,24 @@ def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: 
 def table(results: dict[str, Any]) -> str:
     """The results as text: KID x 1000 as mean and standard deviation over generations."""
     lines = [results["protocol"], f"floor, training pictures in place of generated ones: {1000 * results['floor']:.1f}"]
-    lines += ["", "weights           solver             steps  NFE  KID subsets    KID batches    precision  recall"]
+    lines.append(
+        f"median distance of validation photographs to the nearest training picture: {results['distance']:.2f}"
+    )
+    if results["accuracy"] is not None:
+        lines.append(f"validation photographs that the classifier takes for what they are: {results['accuracy']:.2f}")
+    lines += [
+        "",
+        "weights           solver             guidance  steps  NFE  KID subsets    KID batches    precision  recall  "
+        "distance  as asked",
+    ]
     for measurement in results["measurements"]:
         config = measurement["config"]
         lines.append(
-            f"{measurement['weights']:17} {_solver_of(config):18} {config['num_steps']:5}  {measurement['nfe']:3}  "
-            f"{_spread(measurement['kid_subsets']):13}  {_spread(measurement['kid_batches']):13}  "
-            f"{np.mean(measurement['precision']):9.2f}  {np.mean(measurement['recall']):6.2f}"
+            f"{measurement['weights']:17} {_solver_of(config):18} {config['guidance']:8g}  {config['num_steps']:5}  "
+            f"{measurement['nfe']:3}  {_spread(measurement['kid_subsets']):13}  "
+            f"{_spread(measurement['kid_batches']):13}  {np.mean(measurement['precision']):9.2f}  "
+            f"{np.mean(measurement['recall']):6.2f}  {np.mean(measurement['distance']):8.2f}"
+            + (f"  {np.mean(measurement['as_asked']):8.2f}" if measurement["as_asked"] else "")
         )
     return "\n".join(lines)
 
@@ -212,6 +268,8 @@ def chart(results: dict[str, Any]) -> np.ndarray:
     for measurement in results["measurements"]:
         kids = 1000 * np.array(measurement["kid_subsets"])
         solver = _solver_of(measurement["config"])
+        guidance = measurement["config"]["guidance"]
+        solver += f", guidance {guidance:g}" if guidance != 1 else ""
         name = solver if is_of_one else f"{measurement['weights']}, {solver}"
         lines.setdefault(name, []).append((measurement["nfe"], float(kids.mean()), float(kids.std())))
     lines = {name: sorted(line) for name, line in lines.items()}

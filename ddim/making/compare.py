@@ -43,8 +43,8 @@ class Comparison:
         seeds: 1 to 16.
         step_counts: Numbers of steps.
         solvers: Names of solvers.
-        guidances: Strengths of guidance; without any, that of the contenders.
-        class_names: Classes, such as species; without any, that of the contenders.
+        guidances: Strengths of guidance; without any, and for weights without classes, that of the contenders.
+        class_names: Classes, such as species; likewise.
     """
 
     contenders: Mapping[str, Contender]
@@ -66,9 +66,9 @@ class Comparison:
             (name, replace(config, num_steps=count, solver=solver, guidance=guidance, class_name=class_name))
             for count in self.step_counts
             for solver in self.solvers
-            for name, (_, config) in self.contenders.items()
-            for guidance in self.guidances or (config.guidance,)
-            for class_name in self.class_names or (config.class_name,)
+            for name, (model, config) in self.contenders.items()
+            for guidance in (model.classes and self.guidances) or (config.guidance,)
+            for class_name in (model.classes and self.class_names) or (config.class_name,)
         ]
         return sorted(cells, key=lambda cell: cell[1].nfe)
 

@@ -27,17 +27,23 @@ class Stops(NamedTuple):
     seeds: tuple[int, ...]
     class_names: tuple[str | None, ...] = ()
 
+    def first(self, count: int) -> "Stops":
+        """The first so many of them."""
+        return Stops(self.seeds[:count], self.class_names[:count])
+
     def written(self) -> str:
         """As people type them: "3,8", or "3:rose,8" where the picture of a seed is to show a class of its own."""
         wishes = self.class_names or [None] * len(self.seeds)
         return ",".join(f"{seed}:{wish}" if wish else str(seed) for seed, wish in zip(self.seeds, wishes, strict=True))
 
 
-def parse_stops(entries: str | Sequence[str | int], at_least: int, at_most: int) -> Stops:
+def parse_stops(entries: object, at_least: int, at_most: int) -> Stops:
     """Seeds as for `parse_seeds`, each with a class after a colon if it has a wish of its own: "3:rose, 8:sunflower".
 
     Raises UserError as `parse_seeds` does.
     """
+    if not isinstance(entries, Sequence):  # neither text nor a list: refused as the text it looks like
+        entries = str(entries)
     texts = entries.split(",") if isinstance(entries, str) else [str(entry) for entry in entries]
     parts = [text.partition(":") for text in texts if text.strip()]
     seeds = parse_seeds([seed for seed, _, _ in parts], at_least, at_most)

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ddim.data import SUFFIXES
@@ -23,6 +24,7 @@ MAX_PICTURES = 50_000
 MAX_PICTURE_BYTES = 32 << 20
 MAX_PICTURES_BYTES = 4 << 30
 CHUNK = 1 << 20
+NOT_IN_NAMES = re.compile(r"[^\w -]|^(train|validation|val|test)$")
 
 
 def pack_run(run: Path, path: Path) -> None:
@@ -64,20 +66,21 @@ def unpack_run(path: Path, run: Path) -> None:
 def unpack_pictures(paths: Iterable[Path], folder: Path) -> Path:
     """Put uploaded pictures, and those in uploaded ZIPs, into a new folder below `folder` and return it.
 
-    Names are replaced by checksums, so that no name leads elsewhere and no picture counts twice. Raises UserError for
-    more than 50,000 pictures, 32 MB a picture or 4 GB in all, and if there is none.
+    Names are replaced by checksums, so that no name leads elsewhere and no picture counts twice; of folders in a ZIP
+    the innermost stays, in letters and digits alone, since it may say what kind of picture this is. Raises UserError
+    for more than 50,000 pictures, 32 MB a picture or 4 GB in all, and if there is none.
     """
     unfinished = folder / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    names, total = set(), 0
+    names, total, raw = set(), 0, folder / "unfinished.raw"
     try:
-        for suffix, source in _picture_files(paths):
-            raw = unfinished / "raw"
+        for kind, suffix, source in _picture_files(paths):
             total += _copy(source, raw, MAX_PICTURE_BYTES)
             name = hashlib.sha256(raw.read_bytes()).hexdigest()[:32] + suffix
-            raw.rename(unfinished / name)
-            names.add(name)
+            (unfinished / kind).mkdir(exist_ok=True)
+            raw.rename(unfinished / kind / name)
+            names.add(f"{kind}/{name}" if kind else name)
             if len(names) > MAX_PICTURES or total > MAX_PICTURES_BYTES:
                 raise UserError(f"An upload holds at most {MAX_PICTURES} pictures and {MAX_PICTURES_BYTES >> 30} GB.")
         if not names:
@@ -88,6 +91,7 @@ def unpack_pictures(paths: Iterable[Path], folder: Path) -> Path:
         return place
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        raw.unlink(missing_ok=True)
 
 
 def _check_texts(run: Path) -> None:
@@ -119,19 +123,20 @@ def _are_metrics(line: dict[str, Any]) -> bool:
     )
 
 
-def _picture_files(paths: Iterable[Path]) -> Iterator[tuple[str, IO[bytes]]]:
-    """The ending of each picture's name, and its content."""
+def _picture_files(paths: Iterable[Path]) -> Iterator[tuple[str, str, IO[bytes]]]:
+    """The folder that each picture lies in, or nothing, the ending of its name, and its content."""
     for path in paths:
         if path.suffix.lower() == ".zip":
             with _opened(path) as archive:
                 for member in archive.infolist():
                     suffix = Path(member.filename).suffix.lower()
                     if suffix in SUFFIXES and not member.is_dir():
+                        kind = NOT_IN_NAMES.sub("", PurePosixPath(member.filename).parent.name).strip(" -")
                         with archive.open(member) as source:
-                            yield suffix, source
+                            yield kind, suffix, source
         elif path.suffix.lower() in SUFFIXES:
             with path.open("rb") as source:
-                yield path.suffix.lower(), source
+                yield "", path.suffix.lower(), source
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -4,6 +4,7 @@ config.json          what was asked for
 metrics.jsonl        a line per epoch, and a shorter one every few seconds
 samples/             epoch_0001.png and so on: pictures of the same seeds
 checkpoints/         where the run resumes from
+snapshots/           averages of the weights, out of which others can be made
 best.weights.h5      with best.json: the weights of the best epoch
 status.json          how it stands
 """

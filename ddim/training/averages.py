@@ -13,6 +13,7 @@ import numpy as np
 
 from ddim.errors import UserError
 
+SNAPSHOTS = "snapshots"
 MAX_LENGTH = 0.28  # that of an even mean is 1 / sqrt(12)
 
 Arrays = list[np.ndarray]

@@ -21,18 +21,16 @@ from ddim.model.diffusion_model import DiffusionModel, Normalizer
 from ddim.model.unet import Form, build_unet
 from ddim.model.weights import BEST, load, save
 from ddim.runs.folder import cut_metrics
-from ddim.training.averages import power_momentum, save_snapshot, update_average
+from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot, update_average
 from ddim.training.checkpoints import Variables, restore_checkpoint, save_checkpoint
 from ddim.training.config import StopRequested, TrainConfig
 from ddim.training.devices import devices, network_precision
 from ddim.training.examples import Batches, training_examples
 from ddim.training.learning import AfterEachBatch, compile_losses, diverged, learning_network, new_optimizer
 from ddim.training.report import Report
-from ddim.training.validation import Kids, kid_meter, save_samples, validation_losses
+from ddim.training.validation import Kids, kid_meter, measuring_order, save_samples, validation_losses
 
-SNAPSHOTS = "snapshots"
 NUM_SNAPSHOTS = 20
-NO_KIDS = Kids(None, None)
 
 
 class Trainer:
@@ -52,9 +50,8 @@ class Trainer:
         self.devices = devices(config.distribute, config.batch_size)
         keras.utils.set_random_seed(config.seed)
 
-        # Validation pictures are shuffled once, so that any part of them covers all categories.
-        shuffled = np.random.default_rng(0).permutation(len(validation.images))
-        validation = Pictures(validation.images[shuffled], validation.class_names[shuffled])
+        order = measuring_order(len(validation.images))
+        validation = Pictures(validation.images[order], validation.class_names[order])
         images = pictures.images
         self.steps_per_epoch = report.steps_per_epoch = config.repetitions * len(images) // config.batch_size
         if self.steps_per_epoch == 0:
@@ -136,24 +133,24 @@ class Trainer:
         validation = self.measure_losses()
         if not math.isfinite(validation["val_loss"]):
             raise FloatingPointError(diverged(validation["val_loss"], progress.step))
-        kids = self.measure_kids(self.model) if self.measure_kids else None
+        kids = self.measure_kids(self.model) if self.measure_kids else Kids(None, None)
         save_samples(self.model, self.run / "samples" / f"epoch_{progress.epochs_done:04d}.png")
 
         if self.config.average_lengths and progress.epochs_done % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
             save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
 
-        measure = kids.page_kid if kids else validation["val_loss"]
+        measure = validation["val_loss"] if kids.page_kid is None else kids.page_kid
         if progress.best is None or measure < progress.best:
             progress.best, progress.best_epoch = measure, progress.epochs_done
             save(
                 self.model,
                 self.run / BEST,
                 training={**asdict(self.config), "epoch": progress.epochs_done, "step": progress.step},
-                kid={**(kids or NO_KIDS)._asdict(), "protocol": self.kid_protocol},
+                kid={"value": kids.kid, "page_value": kids.page_kid, "protocol": self.kid_protocol},
                 val_loss=validation["val_loss"],
             )
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
-        metrics = {**losses, **validation, **(kids or NO_KIDS)._asdict(), "kid_std": None}
+        metrics = {**losses, **validation, **kids._asdict(), "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
         progress.seconds, progress.loss_sums, progress.loss_count = 0.0, {}, 0
 

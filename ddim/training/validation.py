@@ -25,6 +25,11 @@ GUIDANCE = 1.5
 KID_FIRST_SEED = 2**31  # away from the seeds that people type
 
 
+def measuring_order(num_images: int) -> np.ndarray:
+    """Validation pictures are shuffled once, always alike, so that any part of them covers all categories."""
+    return np.random.default_rng(0).permutation(num_images)
+
+
 def validation_losses(
     model: DiffusionModel, images: np.ndarray, class_weights: np.ndarray | None, config: TrainConfig
 ) -> Callable[[], dict[str, float]]:
@@ -43,7 +48,7 @@ def validation_losses(
 
 
 class Kids(NamedTuple):
-    """KID of two ways of sampling: by the tutorial's few steps, and as the page does, which needs a few more."""
+    """KID of two ways of sampling, by the tutorial's few steps and as the page does; None where it is not measured."""
 
     kid: float | None
     page_kid: float | None

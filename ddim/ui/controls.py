@@ -1,5 +1,7 @@
 """Controls that several tabs have: weights, how to sample, and pictures for a gallery."""
 
+import dataclasses
+import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -9,14 +11,14 @@ import numpy as np
 from gradio.components import Component
 from PIL import Image
 
-from ddim.diffusion.sampling import SampleConfig
+from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE
 from ddim.errors import UserError
 from ddim.making.recipe import Recipe
 from ddim.media.images import to_pil
 from ddim.model.weights import available
 from ddim.ui.handlers import PRIVATE, errors_shown
-from ddim.ui.models import load_model, trained_rates
+from ddim.ui.models import class_names_of, load_model, own_settings
 from ddim.ui.reading import NUMBERS
 
 SOLVERS = [
@@ -28,14 +30,13 @@ SOLVERS = [
     ("DPM-Solver++ 2M", "dpmpp2m"),
     ("UniPC-2", "unipc"),
 ]
+GUIDANCE_INFO = "1 asks for the species and no more; above, pictures look more like it, and more like each other."
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
 NO_WEIGHTS = ("no other weights", "")
+ANY_CLASS = ("any: each seed draws its own", "")
 # The fewest evaluations within the spread of the best of all (see weights/README.md), and the tutorial's choice.
-PRESETS = {
-    "UniPC-2, 10 steps": SampleConfig(num_steps=10, solver="unipc", node_placement="inclusive"),
-    "DDIM, 20 steps": SampleConfig(),
-}
+PRESETS = {"UniPC-2, 10 steps": FEW_STEPS, "DDIM, 20 steps": SampleConfig()}
 
 
 class SamplingControls(NamedTuple):
@@ -66,8 +67,8 @@ def sampling_controls(
 ) -> SamplingControls:
     """Lay out and wire how to sample, except the fields in `without`: steps, solver and eta in sight, the rest not.
 
-    `presets` become buttons, without their signal rates, and the page begins with the first of them. Signal rates are
-    those that the weights were trained with.
+    Weights with classes can be asked for one. `presets` become buttons, without their signal rates, and the page begins
+    with the first of them. Signal rates and guidance are the weights' own.
     """
     fields: dict[str, Any] = {}
 
@@ -75,7 +76,9 @@ def sampling_controls(
         if name not in without:
             fields[name] = lay_out(*arguments, **options)
 
-    default, rates = next(iter(presets.values()), SampleConfig()), _first_rates(weights.value)
+    default, own = next(iter(presets.values()), SampleConfig()), first_settings(weights.value)
+    if "class_name" not in without:
+        fields |= _lay_out_classes(weights, own["guidance"])
     with gr.Row(visible=bool(presets), elem_classes="chips"):
         buttons = {name: gr.Button(name, size="sm", min_width=80) for name in presets}
     add("num_steps", slider, "num_steps", default.num_steps)
@@ -85,23 +88,62 @@ def sampling_controls(
     with gr.Accordion("Advanced", open=False):
         add("variance", _choice, VARIANCES, default.variance, "Variance of fresh noise, with eta above 0")
         add("node_placement", _choice, NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
-        for name, rate in rates.items():
-            add(name, slider, name, rate)
+        for name in ("min_signal_rate", "max_signal_rate"):
+            add(name, slider, name, own[name])
         precision = gr.Textbox(
             "chosen when the weights are loaded", label="Precision of the network", interactive=False
         )
     _wire_presets(fields, {button: presets[name] for name, button in buttons.items()})
     if "solver" in fields and "eta" in fields:
         fields["solver"].change(eta_for, fields["solver"], fields["eta"], **PRIVATE)
-    # `input`, not `change`: an address that names weights brings signal rates of its own.
-    weights.input(
-        _rates_of_weights,
-        weights,
-        [fields[name] for name in rates],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    return SamplingControls(fields, precision)
+    own_fields = [name for name in own if name in fields]
+
+    def settings_of_weights(weights: str) -> list[Any]:
+        with errors_shown():
+            own = own_settings(weights)
+        return [own[name] for name in own_fields]
+
+    # `input`, not `change`: an address that names weights brings settings of its own.
+    brought = [fields[name] for name in own_fields]
+    weights.input(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
+    in_order = {field.name: fields[field.name] for field in dataclasses.fields(SampleConfig) if field.name in fields}
+    return SamplingControls(in_order, precision)
+
+
+def class_choices(weights: str | None) -> list[tuple[str, str]]:
+    """What these weights can be asked for, in alphabetical order, and any class; damaged weights know none."""
+    try:
+        names = sorted(class_names_of(weights or ""))
+    except (UserError, OSError):
+        names = []
+    return [ANY_CLASS, *((shown_class(name), name) for name in names)]
+
+
+def shown_class(name: str) -> str:
+    """The name of a class as people write it: folders are often called black-eyed_susan."""
+    return name.replace("-", " ").replace("_", " ").capitalize()
+
+
+def _lay_out_classes(weights: gr.Dropdown, guidance: float) -> dict[str, Component]:
+    """Lay out and wire which class to ask for and how far to follow it; hidden while the weights have no classes."""
+
+    def choices_of(weights: str) -> tuple[gr.Column, gr.Dropdown]:
+        choices = class_choices(weights)
+        return gr.Column(visible=len(choices) > 1), gr.Dropdown(choices)
+
+    def draw_class(weights: str) -> str:
+        return random.choice(class_names_of(weights))
+
+    choices = class_choices(weights.value)
+    with gr.Column(visible=len(choices) > 1, variant="compact", elem_classes="classes") as asked:
+        with gr.Row(elem_classes="class"):
+            class_name = gr.Dropdown(choices, value=ANY_CLASS[1], label="Species", min_width=160)
+            surprise = gr.Button("Surprise me", size="sm", min_width=80)
+        strength = slider("guidance", guidance, info=GUIDANCE_INFO)
+    weights.change(choices_of, weights, [asked, class_name], **PRIVATE)
+    weights.input(None, None, class_name, js=f"() => '{ANY_CLASS[1]}'", **PRIVATE)
+    surprise.click(draw_class, weights, class_name, **PRIVATE)
+    return {"class_name": class_name, "guidance": strength}
 
 
 def with_weights_after_eta(sampling: SamplingControls, **weights: Component) -> dict[str, Component]:
@@ -143,14 +185,9 @@ def _choice(choices: list[tuple[str, str]], value: str, label: str) -> gr.Dropdo
     return gr.Dropdown(choices, value=value, label=label, filterable=False)
 
 
-def _first_rates(weights: str | None) -> dict[str, float]:
-    """`trained_rates` of the weights that the page opens with; if they are damaged, whoever uses them will be told."""
+def first_settings(weights: str | None) -> dict[str, float]:
+    """`own_settings` of the weights that the page opens with; if they are damaged, whoever uses them will be told."""
     try:
-        return trained_rates(weights or "")
+        return own_settings(weights or "")
     except (UserError, OSError):
-        return {"min_signal_rate": MIN_SIGNAL_RATE, "max_signal_rate": MAX_SIGNAL_RATE}
-
-
-def _rates_of_weights(weights: str) -> list[float]:
-    with errors_shown():
-        return list(trained_rates(weights).values())
+        return {"min_signal_rate": MIN_SIGNAL_RATE, "max_signal_rate": MAX_SIGNAL_RATE, "guidance": 1.0}

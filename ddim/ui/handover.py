@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ddim.errors import UserError
+from ddim.making.plane import Stops
 from ddim.making.recipe import Recipe
 from ddim.media import embedded
 from ddim.ui import history, settings
@@ -87,7 +88,12 @@ def _wire_sending(button: gr.Button, sender: Tab, tabs: gr.Tabs, name: str, dest
             if recipe.place and name != "interpolate":
                 raise UserError("This picture lies between seeds, so it has no seed of its own to take along.")
         held_by_name = dict(zip(adding, held, strict=True))
-        updates = _updates(destination.settings, settings.values_of(recipe), runs_dir, held_by_name)
+        values = settings.values_of(recipe)
+        if name == "interpolate" and recipe.config.class_name and len(recipe.seeds) == 1:
+            # The stop keeps the class of the picture, whatever the next picture sent shows.
+            stop = Stops(tuple(recipe.seeds), (recipe.config.class_name,))
+            values |= {"seeds": stop.written(), "class_name": ""}
+        updates = _updates(destination.settings, values, runs_dir, held_by_name)
         return [gr.Tabs(selected=name), *updates]
 
     inputs = [sender.column.recipe, *(destination.settings[one].control for one in adding)]

@@ -25,13 +25,20 @@ def _load(name: str, modified: int) -> DiffusionModel:
     return load(name)
 
 
-def trained_rates(weights: str) -> dict[str, float]:
-    """The lowest and the highest signal rate that these weights were trained with, by the names of their settings.
+def own_settings(weights: str) -> dict[str, float]:
+    """How to sample with these weights unless told otherwise: the signal rates of their training, and guidance.
 
     Raises UserError or OSError where there are no such weights or their card is damaged.
     """
-    trained = read_card(find(weights))["model"]
-    return {name: trained[name] for name in ("min_signal_rate", "max_signal_rate")}
+    card = read_card(find(weights))
+    rates = {name: card["model"][name] for name in ("min_signal_rate", "max_signal_rate")}
+    return {**rates, "guidance": card.get("guidance", 1.0)}
+
+
+def class_names_of(weights: str) -> list[str]:
+    """The classes that these weights can be asked for, the most frequent first. Raises as `own_settings` does."""
+    classes = read_card(find(weights)).get("classes", {})
+    return sorted(classes, key=lambda name: -classes[name])
 
 
 def warm_up(runs_dir: str) -> None:

@@ -23,6 +23,7 @@ NUMBERS = {
     "seed": Number("Seed", 0, SEED_BOUND - 1),
     "num_images": Number("Pictures", 1, 64),
     "num_steps": Number("Steps", 1, 100),
+    "guidance": Number("Guidance", 0, 5, 0.05),
     "eta": Number("Eta: fresh noise in each step", 0, 1, 0.05),
     "min_signal_rate": Number("Lowest signal rate", 0.001, 0.5, 0.001),
     "max_signal_rate": Number("Highest signal rate", 0.5, 1, 0.001),
@@ -54,10 +55,14 @@ def read_seeds(seed: Any, num_images: Any) -> list[int]:
 
 
 def read_config(**settings: Any) -> SampleConfig:
-    """How to sample, from fields of SampleConfig, with its defaults for the others. Raises UserError."""
-    return SampleConfig(
-        **{name: read_number(name, value) if name in NUMBERS else value for name, value in settings.items()}
-    )
+    """How to sample, from fields of SampleConfig, with its defaults for the others; no class is an empty text.
+
+    Raises UserError.
+    """
+    values = {name: read_number(name, value) if name in NUMBERS else value for name, value in settings.items()}
+    if "class_name" in values:
+        values["class_name"] = values["class_name"] or None
+    return SampleConfig(**values)
 
 
 def read_switch(value: Any) -> bool:

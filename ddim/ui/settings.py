@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 import gradio as gr
 from gradio.components import Component
 
-from ddim.diffusion.noise import parse_seeds, seed_range
+from ddim.diffusion.noise import seed_range
 from ddim.diffusion.sampling import SampleConfig, parse_step_counts
 from ddim.errors import UserError
+from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
 from ddim.model.weights import available, find, read_card
 from ddim.notation import in_a_row, written, written_numbers
 from ddim.ui.controls import SamplingControls, choices_against
-from ddim.ui.models import trained_rates
-from ddim.ui.reading import NUMBERS, read_number, read_weights
+from ddim.ui.models import own_settings
+from ddim.ui.reading import NUMBERS, read_config, read_number, read_weights
 
 SAMPLING = tuple(field.name for field in fields(SampleConfig))
 WAY_OF_SAMPLING = ("solver", "eta", "node_placement")
@@ -53,7 +54,7 @@ def weights_setting(control: gr.Dropdown, runs_dir: str) -> Setting:
 
 def first_seeds(at_most: int) -> Callable[[Any, Any], str]:
     """An `add` for a Setting: as many of the seeds that are sent as the tab has room for, in place of its own."""
-    return lambda held, sent: written_numbers(parse_seeds(sent, 1, MAX_SEEDS)[:at_most])
+    return lambda held, sent: written_numbers(parse_stops(sent, 1, MAX_SEEDS).seeds[:at_most])
 
 
 def tab_of(recipe: Recipe) -> str:
@@ -68,7 +69,8 @@ def values_of(recipe: Recipe) -> dict[str, Any]:
     values: dict[str, Any] = {"weights": recipe.weights.weights, "sha256": recipe.weights.sha256}
     values |= asdict(recipe.config) | {"mode": "walk"}
     if recipe.place:
-        values |= {"seeds": list(recipe.place.seeds), "interpolation": recipe.place.interpolation}
+        stops = Stops(recipe.place.seeds, recipe.place.class_names)
+        values |= {"seeds": stops.written(), "interpolation": recipe.place.interpolation}
         if len(recipe.place.coordinates) == 2:
             across, down = recipe.place.coordinates
             values |= {"mode": "plane", "across": across, "down": down}
@@ -78,9 +80,14 @@ def values_of(recipe: Recipe) -> dict[str, Any]:
         values |= asdict(recipe.walk)
     if recipe.command == "plane":
         values |= {"mode": "plane", "size": recipe.size}
+    if recipe.class_names and recipe.command != "compare":
+        values |= {"seeds": Stops(tuple(recipe.seeds), tuple(recipe.class_names)).written()}
     if recipe.command == "compare":
         values |= {"num_steps": list(recipe.step_counts), "solvers": list(recipe.solvers)}
         values |= {"against": recipe.against[0].weights if recipe.against else None}
+        class_name, guidance = values.pop("class_name"), values.pop("guidance")
+        values |= {"class_names": list(recipe.class_names) or ([class_name] if class_name else [])}
+        values |= {"guidances": list(recipe.guidances) or [guidance]}
     return told(values)
 
 
@@ -97,7 +104,10 @@ def told(values: Mapping[str, Any]) -> dict[str, Any]:
         values.setdefault("solvers", [values["solver"]])
     with suppress(UserError, TypeError):
         if "seeds" in values:
-            seeds = parse_seeds(values["seeds"], 1, MAX_SEEDS)
+            stops = parse_stops(values["seeds"], 1, MAX_SEEDS)
+            seeds = stops.seeds
+            if stops.class_names:
+                return values | {"seeds": stops.written(), "seed": seeds[0], "num_images": 1}
         elif "seed" in values:
             num_images = read_number("num_images", values.get("num_images", 1))
             seeds = tuple(seed_range(read_number("seed", values["seed"]), num_images))
@@ -124,14 +134,14 @@ def read(
             ignored.append(name)
     if "weights" in kept:
         with suppress(UserError, OSError):  # whoever uses damaged weights will be told
-            trained = trained_rates(kept["weights"])
-            kept |= {name: rate for name, rate in trained.items() if name in settings and name not in values}
+            own = own_settings(kept["weights"])
+            kept |= {name: value for name, value in own.items() if name in settings and name not in values}
     if kept.keys() & {"solver", "eta"}:  # then it is not the page's way of sampling, and the rest is as in a command
         defaults = asdict(SampleConfig())
         kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in values}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     try:
-        SampleConfig(**sampling)
+        read_config(**sampling)
     except UserError:  # each is right, but they do not go together
         ignored += sampling.keys() & values.keys()
         kept = {name: kept[name] for name in kept if name not in sampling}
@@ -156,12 +166,12 @@ def updates_of(settings: Settings, kept: Mapping[str, Any], runs_dir: str) -> li
 def address_of(tab: str, settings: Settings, recipe: Recipe) -> str:
     """The query string that opens this tab with the settings of `recipe`; what is left out has its default.
 
-    Signal rates are those of the weights' training by default.
+    Signal rates and guidance are the weights' own by default.
     """
     name, checksum = recipe.weights
     if name is None or checksum is None:
         raise UserError("Only pictures made with weights from a file have an address.")
-    values, defaults = values_of(recipe), asdict(SampleConfig()) | trained_rates(name)
+    values, defaults = values_of(recipe), asdict(SampleConfig()) | own_settings(name)
     query = {
         name: _written(values[name])
         for name in settings
@@ -175,6 +185,8 @@ def _read_sampling(name: str, value: Any) -> Any:
         return read_number(name, max(parse_step_counts(value)) if isinstance(value, list | tuple) else value)
     if name in NUMBERS:
         return read_number(name, value)
+    if name == "class_name":
+        return str(value or "")
     return getattr(SampleConfig(**{name: value}), name)
 
 

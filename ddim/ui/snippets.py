@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ddim.diffusion.sampling import SampleConfig
+from ddim.making.plane import Stops
 from ddim.making.recipe import Recipe
 from ddim.making.walk import WalkConfig
 from ddim.notation import written
@@ -22,7 +23,8 @@ def snippet_of(recipe: Recipe) -> str:
     if recipe.place:
         return _python_of_steps("sample_at", f"{recipe.place.to_json()!r}", recipe)
     if recipe.command == "plane":
-        return _python_of_steps("sample_plane", f"{list(recipe.seeds)!r}, {recipe.size}", recipe)
+        class_names = f", class_names={list(recipe.class_names)!r}" if recipe.class_names else ""
+        return _python_of_steps("sample_plane", f"{list(recipe.seeds)!r}, {recipe.size}{class_names}", recipe)
     return _command_line(recipe) if is_of_file(recipe) else _python_of_seeds(recipe)
 
 
@@ -59,7 +61,7 @@ def _python_of_steps(function: str, argument: str, recipe: Recipe) -> str:
 
 
 def _keywords(recipe: Recipe) -> list[str]:
-    return [f"    {name}={value!r}," for name, value in asdict(recipe.config).items()]
+    return [f"    {name}={value!r}," for name, value in recipe.config.to_json().items()]
 
 
 def _command_line(recipe: Recipe) -> str:
@@ -68,12 +70,16 @@ def _command_line(recipe: Recipe) -> str:
     defaults = asdict(SampleConfig()) | asdict(WalkConfig())
     changed = {name: value for name, value in values.items() if name in ALWAYS_TOLD or value != defaults[name]}
     options: dict[str, Any] = {"weights": recipe.weights.weights, "seeds": recipe.seeds}
+    if recipe.class_names and recipe.walk:
+        options["seeds"] = Stops(tuple(recipe.seeds), tuple(recipe.class_names)).written()
     options |= {"num_steps": recipe.config.num_steps} | changed
     if recipe.command == "compare":
         options.pop("solver", None)
         options |= {"num_steps": recipe.step_counts, "solvers": recipe.solvers}
         if recipe.against:
             options["against"] = recipe.against[0].weights
+        options |= {"class_names": recipe.class_names} if recipe.class_names else {}
+        options |= {"guidances": recipe.guidances} if recipe.guidances else {}
     parts = [f"python -m ddim {recipe.command}", *(_option(name, value) for name, value in options.items())]
     return " \\\n  ".join(parts)
 

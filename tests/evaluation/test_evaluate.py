@@ -1,15 +1,19 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from decoding import has_colour
 
 import ddim
+from ddim.data import Pictures
 from ddim.evaluation import evaluate as module
+from ddim.evaluation.classifier import Classifier
 from ddim.evaluation.evaluate import EvaluateConfig, chart, evaluate, table, to_json
 from ddim.evaluation.kid import kid_of_batches, kid_of_subsets
 from ddim.evaluation.precision_recall import precision_recall
 from ddim.media.chart import COLOURS
+from ddim.model.classes import drawn_class
 from ddim.model.weights import save
 
 
@@ -30,7 +34,13 @@ def weights(tiny_model, tmp_path, monkeypatch):
     pictures = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
     parts = {"train": pictures[:40], "validation": pictures[40:]}
     monkeypatch.setattr(module, "InceptionEncoder", MeanEncoder)
-    monkeypatch.setattr(module, "load_images", lambda dataset, split, image_size: parts[split])
+    # Half are of one class, half of another, which are told apart by what is added to their red.
+    names = np.array(["rose", "tulip"] * 30)
+    pictures[names == "tulip", ..., 0] //= 2
+    classes = {"train": names[:40], "validation": names[40:]}
+    monkeypatch.setattr(
+        module, "load_pictures", lambda dataset, split, image_size: Pictures(parts[split], classes[split])
+    )
     save(tiny_model, tmp_path / "tiny")
     return str(tmp_path / "tiny")
 
@@ -43,7 +53,7 @@ def test_a_measurement_is_that_of_the_pictures_of_its_seeds(weights):
     results = evaluate(config_of(weights, num_steps=(3,), generations=2))
     (measurement,) = results["measurements"]
     assert measurement["first_seeds"] == [5, 21]
-    real = MeanEncoder(None, None).features(module.load_images("", "validation", 8))
+    real = MeanEncoder(None, None).features(module.load_pictures("", "validation", 8).images)
     for index, first in enumerate((5, 21)):
         images = ddim.generate(ddim.load(weights, "float32"), range(first, first + 16), num_steps=3)
         features = MeanEncoder(None, None).features(images)
@@ -94,15 +104,61 @@ def test_the_json_holds_every_number_and_the_chart_every_line(weights):
 def test_neighbours_are_generated_pictures_above_training_pictures(weights):
     picture = evaluate(config_of(weights, num_steps=(2,)))["neighbours"]
     assert picture.shape == (16, 12 * 8, 3)
-    training = module.load_images("", "train", 8)
+    training = module.load_pictures("", "train", 8).images
     for place in range(12):
         below = picture[8:, 8 * place : 8 * place + 8]
         assert (training == below).all(axis=(1, 2, 3)).any()
 
 
+@pytest.fixture
+def species_weights(weights, species_model, tmp_path):
+    save(species_model, tmp_path / "species")
+    return str(tmp_path / "species")
+
+
+def test_guidance_is_measured_for_weights_with_classes_alone(weights, species_weights):
+    config = replace(config_of(weights, num_steps=(2,), guidance=(1.0, 2.0)), weights=(weights, species_weights))
+    results = evaluate(config)
+    measured = [(one["weights"], one["config"]["guidance"], one["nfe"]) for one in results["measurements"]]
+    assert measured == [(weights, 1.0, 2), (species_weights, 1.0, 2), (species_weights, 2.0, 4)]
+    assert [len(one["as_asked"]) for one in results["measurements"]] == [0, 1, 1]
+    assert "guidance" in table(results)
+
+
+def test_pictures_are_as_asked_where_the_classifier_takes_them_for_the_class_their_seed_drew(species_weights):
+    results = evaluate(config_of(species_weights, num_steps=(2,)))
+    model = ddim.load(species_weights, "float32")
+    training, features = module.load_pictures("", "train", 8), MeanEncoder(None, None).features
+    classifier = Classifier(features(training.images), training.class_names)
+    taken_for = classifier.taken_for(features(ddim.generate(model, range(5, 21), num_steps=2)))
+    drawn = np.array([drawn_class(seed, model.classes) for seed in range(5, 21)])
+    known = drawn != "sunflower"  # of which there is no photograph
+    assert results["measurements"][0]["as_asked"] == [pytest.approx(np.mean((taken_for == drawn)[known]))]
+    assert results["accuracy"] > 0.9
+
+
+def test_neighbours_of_a_class_are_of_that_class_the_rarest_first(species_weights):
+    picture = evaluate(config_of(species_weights, num_steps=(2,), guidance=(2.0,)))["neighbours"]
+    model, training = ddim.load(species_weights, "float32"), module.load_pictures("", "train", 8)
+    for place, name in ((0, "tulip"), (1, "rose")):
+        above, below = picture[:8, 8 * place : 8 * place + 8], picture[8:, 8 * place : 8 * place + 8]
+        own = ddim.generate(model, [5 + place], num_steps=2, guidance=2.0, class_name=name)[0]
+        assert np.abs(above.astype(int) - own).max() <= 1
+        (found,) = np.flatnonzero((training.images == below).all(axis=(1, 2, 3)))
+        assert training.class_names[found] == name
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"solvers": ("euler",)}, {"num_steps": (0,)}, {"num_images": 1}, {"generations": 0}, {"solvers": ("ddim:x",)}],
+    [
+        {"solvers": ("euler",)},
+        {"num_steps": (0,)},
+        {"num_images": 1},
+        {"generations": 0},
+        {"guidance": ()},
+        {"guidance": (11.0,)},
+        {"solvers": ("ddim:x",)},
+    ],
 )
 def test_what_cannot_be_measured_is_refused_at_once(wrong):
     with pytest.raises(ValueError):

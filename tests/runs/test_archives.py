@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import ddim
+from ddim.data import load_pictures
 from ddim.model.weights import available, save
 from ddim.runs import archives
 from ddim.runs.archives import RUN_FILES, pack_run, unpack_pictures, unpack_run
@@ -180,15 +181,28 @@ def test_a_run_is_never_overwritten(run, tmp_path):
 def test_uploaded_pictures_land_in_one_folder_whatever_their_names(tmp_path):
     content = {
         "../../escaped.png": png(tmp_path / "a.png", 1).read_bytes(),
-        "deep/b.png": b"another",
+        "deep/<b>/b.png": b"another",
         "notes.txt": b"-",
     }
     path = write_zip(tmp_path / "pictures.zip", content)
     folder = unpack_pictures([path, png(tmp_path / "c.PNG", 2)], tmp_path / "uploads")
     assert folder.parent == tmp_path / "uploads"
-    assert len(list(folder.iterdir())) == 3
     assert not (tmp_path / "escaped.png").exists()
-    assert sorted(path.suffix for path in folder.iterdir()) == [".png"] * 3
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["b"]
+    assert sorted(path.suffix for path in folder.rglob("*.*")) == [".png"] * 3
+
+
+def test_pictures_in_folders_keep_their_kind(tmp_path):
+    pictures = {
+        place: png(tmp_path / f"{number}.png", number).read_bytes()
+        for number, place in enumerate(["flowers/rose/a.png", "flowers/tu.l/../lily/b.png", "train/c.png", "../d.png"])
+    }
+    folder = unpack_pictures([write_zip(tmp_path / "kinds.zip", pictures)], tmp_path / "uploads")
+    assert sorted(path.parent.name for path in folder.rglob("*.png")) == sorted(
+        ["rose", "lily", folder.name, folder.name]
+    )
+    assert load_pictures(f"folder:{folder}", "train", 8).class_names.tolist().count("rose") <= 1
+    assert {path.name for path in (tmp_path / "uploads").iterdir()} == {folder.name}
 
 
 def test_a_picture_uploaded_twice_counts_once(tmp_path):

@@ -127,7 +127,7 @@ def assert_same_run(run, expected):
     assert read_status(run).state == FINISHED
     for line, expected_line in zip(epochs_of(run), epochs_of(expected), strict=True):
         for name, number in expected_line.items():
-            if name == "kid":
+            if name in ("kid", "page_kid"):
                 assert line[name] is number is None
             elif name not in ("seconds", "kid_std"):
                 assert line[name] == pytest.approx(number, rel=1e-4), name
@@ -260,10 +260,10 @@ def test_the_status_tells_progress_speed_and_time_left(tmp_path, dataset, every_
 def test_a_line_an_epoch_has_all_that_was_measured(learned):
     for line in epochs_of(learned):
         assert list(line) == [
-            "epoch", "step", "loss", "image_loss", "val_loss", "val_image_loss", "kid", "kid_std", "seconds",
-            "learning_rate",
+            "epoch", "step", "loss", "image_loss", "val_loss", "val_image_loss", "kid", "page_kid", "kid_std",
+            "seconds", "learning_rate",
         ]  # fmt: skip
-        assert line["kid"] is None and line["kid_std"] is None
+        assert line["kid"] is line["page_kid"] is line["kid_std"] is None
         assert line["seconds"] > 0
     assert [line["step"] for line in epochs_of(learned)] == [4, 8, 12]
 
@@ -283,22 +283,27 @@ class Encoder:
         return images.mean(axis=(1, 2)) / 255 + push
 
 
-def test_kid_is_measured_and_chooses_the_best_epoch(tmp_path, dataset, monkeypatch):
+def test_kid_is_measured_twice_and_that_of_the_pages_sampling_chooses_the_best_epoch(tmp_path, dataset, monkeypatch):
     monkeypatch.setattr(ddim.training.trainer, "InceptionEncoder", Encoder)
     monkeypatch.setattr(Encoder, "calls", 0)
     run = tmp_path / "run"
     train(tiny_config(dataset, epochs=3, kid_images=5), run)
     lines = epochs_of(run)
-    assert Encoder.calls == 4  # once for the real pictures
-    assert lines[0]["kid"] < lines[1]["kid"] < lines[2]["kid"]
+    assert Encoder.calls == 7  # once for the real pictures
+    assert lines[0]["page_kid"] < lines[1]["page_kid"] < lines[2]["page_kid"]
     assert lines[0]["val_loss"] > lines[2]["val_loss"]
     assert read_status(run).best_epoch == 1
     model = ddim.load(run, precision="float32")
     real = np.random.default_rng(0).permutation(load_images(dataset, "validation", 8))[:5].mean(axis=(1, 2)) / 255
-    generated = ddim.generate(model, range(2**31, 2**31 + 5), num_steps=5).mean(axis=(1, 2)) / 255 + 0.1
-    assert lines[0]["kid"] == pytest.approx(kid_of_batches(real, generated).mean, rel=1e-3)
-    protocol = "mean colour, 5 DDIM steps, 5 validation pictures, batches of 64"
-    assert model.card["kid"] == {"value": lines[0]["kid"], "protocol": protocol}
+    page = {"num_steps": 10, "solver": "unipc", "node_placement": "inclusive"}
+    for push, name, settings in ((0.1, "kid", {"num_steps": 5}), (0.2, "page_kid", page)):
+        generated = ddim.generate(model, range(2**31, 2**31 + 5), **settings).mean(axis=(1, 2)) / 255 + push
+        assert lines[0][name] == pytest.approx(kid_of_batches(real, generated).mean, rel=1e-3)
+    protocol = model.card["kid"].pop("protocol")
+    assert protocol.startswith(
+        "mean colour, 5 validation pictures, batches of 64; kid: 5 DDIM steps, page_kid: 10 of un"
+    )
+    assert model.card["kid"] == {"value": lines[0]["kid"], "page_value": lines[0]["page_kid"]}
 
 
 def test_without_an_encoder_training_goes_on_and_says_why_kid_is_missing(tmp_path, dataset):
@@ -420,6 +425,70 @@ def test_files_that_may_not_grow_end_the_run_and_leave_the_checkpoints_before(tm
     assert_same_run(run, learned)
 
 
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Pictures of noise in folders: 20 each of two classes, and 5 of a rare one, a quarter of them for validation."""
+    folder = tmp_path_factory.mktemp("labelled")
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 20), ("validation", 5)):
+        for name in ("rose", "tulip", "rare"):
+            (folder / split / name).mkdir(parents=True)
+            for index in range(count // 4 if name == "rare" else count):
+                pixels = generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{index}.png")
+    return f"folder:{folder}"
+
+
+CLASSES = {"class_conditional": True, "conditioning": "blocks", "average_lengths": (0.05, 0.1)}
+
+
+@pytest.fixture(scope="module")
+def learned_classes(tmp_path_factory, labelled):
+    run = tmp_path_factory.mktemp("runs") / "classes"
+    train(tiny_config(labelled, epochs=4, class_dropout=0.3, **CLASSES), run)
+    return run
+
+
+def test_a_run_learns_the_classes_that_have_pictures_enough(learned_classes):
+    model = ddim.load(learned_classes, precision="float32")
+    assert model.classes == {"rose": 20, "tulip": 20}
+    assert model.config.network.num_classes == 2
+    assert model.card["training"]["class_dropout"] == 0.3
+    rose, tulip = (ddim.generate(model, [1], num_steps=3, class_name=name).astype(int) for name in ("rose", "tulip"))
+    assert np.abs(rose - tulip).max() > 1
+
+
+def test_pictures_of_a_class_teach_it_and_those_of_rare_ones_teach_any(tmp_path, labelled):
+    training = new_training(tiny_config(labelled, class_dropout=0.0, **CLASSES), tmp_path / "run")
+    shown = np.concatenate([training.examples_at(step).inputs["class_weights"] for step in range(45)])
+    assert (shown[:, 0].mean(), shown[:, 1].mean()) == (20 / 45, 20 / 45)
+    assert np.mean(~shown.any(axis=1)) == 5 / 45
+
+
+def test_a_run_with_classes_that_is_stopped_goes_on_as_if_nothing_had_been(tmp_path, learned_classes, every_batch):
+    run = tmp_path / "run"
+    assert train(read_config(learned_classes), run, at_step(8, send(signal.SIGTERM))) == signal.SIGTERM
+    assert train(read_config(learned_classes), run) is None
+    assert_same_run(run, learned_classes)
+
+
+def test_the_first_average_makes_the_pictures_and_the_last_snapshot_holds_both(learned_classes):
+    checkpoint = last_checkpoint(learned_classes)
+    snapshots = sorted((learned_classes / "snapshots").iterdir())
+    assert [path.name for path in snapshots] == [f"step_{step:08d}.npz" for step in (5, 10, 15, 20)]
+    with np.load(snapshots[-1]) as arrays:
+        for name, array in checkpoint.items():
+            group, _, index = name.partition("/")
+            if group in ("average", "average_1"):
+                length = {"average": 0.05, "average_1": 0.1}[group]
+                np.testing.assert_array_equal(array, arrays[f"{length}/{index}"])
+
+
+def test_a_set_without_classes_cannot_teach_any(tmp_path, dataset):
+    with pytest.raises(ValueError, match="has no two classes with 10 pictures each: leave out class_conditional"):
+        train(tiny_config(dataset, **CLASSES), tmp_path / "run")
+
+
 def test_options_reach_what_learns(tmp_path, dataset):
     options = {"learning_rate": 0.03, "weight_decay": 0.2, "clip_norm": 0.7, "repetitions": 3, "batch_size": 6}
     training = new_training(tiny_config(dataset, **options, horizontal_flips=True, seed=9), tmp_path / "run")
@@ -428,8 +497,7 @@ def test_options_reach_what_learns(tmp_path, dataset):
     assert (optimizer.weight_decay, optimizer.global_clipnorm) == (0.2, 0.7)
     assert training.steps_per_epoch == 3 * 32 // 6
     images = load_images(dataset, "train", 8)
-    model = training.config.model
-    expected = training_examples(images, 6, True, 9, model, Normalizer.of(images))(4)
+    expected = training_examples(images, None, training.config, Normalizer.of(images))(4)
     np.testing.assert_array_equal(training.examples_at(4).inputs["noisy_images"], expected.inputs["noisy_images"])
 
 
@@ -437,8 +505,7 @@ def test_loss_and_what_it_stands_on_reach_what_learns(tmp_path, dataset):
     run = tmp_path / "run"
     train(tiny_config(dataset, epochs=1, learning_rate=STILL, loss="mse", loss_on="velocity"), run)
     images = load_images(dataset, "train", 8)
-    model = tiny_config(dataset).model
-    examples_at = training_examples(images, 8, False, 0, model, Normalizer.of(images))
+    examples_at = training_examples(images, None, tiny_config(dataset), Normalizer.of(images))
     squares = []
     for step in range(STEPS_PER_EPOCH):
         inputs, targets = examples_at(step)

@@ -107,7 +107,7 @@ def test_a_number_is_a_list_of_one_seed(client, weights):
 def test_what_is_taken_away_has_the_bytes_of_what_the_command_makes(suffix, served, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(Path(weights).parents[1])
     (handler,) = (call.fn for call in served[2].fns.values() if call.name == "animate_seeds")
-    sampling = [4, "ddim", 0.5, weights, "posterior", "reference", 0.02, 0.95]
+    sampling = [4, "ddim", 0.5, weights, "posterior", "reference", 0.02, 0.95, "", 1]
     *_, last = handler("7,3", *sampling)
     path = export.save_made(last.made, tmp_path, suffix, ExportConfig(factor=2, hold_last=0.5))
     assert path.name == f"ddim-animate-seeds7-3-4steps{suffix}"

@@ -47,7 +47,7 @@ def test_the_last_results_hold_every_picture_with_its_recipe_inside(client, weig
         assert entry["caption"] == f"seed {seed}, {count} step{'s' if count > 1 else ''}, {solver}"
         config = SampleConfig(num_steps=count, solver=solver)
         checksum = model.card["sha256"]
-        assert read(entry["image"]) == {"weights": weights, "sha256": checksum, "seed": seed, **asdict(config)}
+        assert read(entry["image"]) == {"weights": weights, "sha256": checksum, "seed": seed, **config.to_json()}
         expected = ddim.generate(model, seeds=[seed], num_steps=count, solver=solver)[0]
         assert np.abs(np.asarray(Image.open(entry["image"])).astype(int) - expected).max() <= 1
     assert recipe == Recipe.of_comparison(comparison_of({weights: model}, (3, 8), (1, 2), ("ddim", "heun"))).to_json()
@@ -57,7 +57,7 @@ def test_the_parameters_are_those_of_a_comparison(client):
     endpoint = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/compare_steps"]
     assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == [
         *("seeds", "num_steps", "solvers", "eta", "weights", "against"),
-        *("variance", "node_placement", "min_signal_rate", "max_signal_rate"),
+        *("variance", "node_placement", "min_signal_rate", "max_signal_rate", "class_names", "guidances"),
     ]
 
 

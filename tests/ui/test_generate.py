@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,7 @@ def test_only_the_names_of_the_contract_are_public_and_generate_takes_its_parame
     assert set(endpoints) == API_NAMES
     assert [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]] == [
         *("seed", "num_images", "num_steps", "solver", "eta", "weights"),
-        *("variance", "node_placement", "min_signal_rate", "max_signal_rate"),
+        *("variance", "node_placement", "min_signal_rate", "max_signal_rate", "class_name", "guidance"),
     ]
 
 
@@ -70,7 +70,7 @@ def test_the_last_result_holds_the_pictures_each_with_its_recipe_inside(client, 
 
     checksum = read_card(find(weights))["sha256"]
     config = SampleConfig(num_steps=4, eta=0.5)
-    of_seed_9 = {"weights": weights, "sha256": checksum, "seed": 9, **asdict(config)}
+    of_seed_9 = {"weights": weights, "sha256": checksum, "seed": 9, **config.to_json()}
     assert read(gallery[2]["image"]) == of_seed_9
     assert recipe == {**of_seed_9, "seed": 7, "num_images": 3}
 

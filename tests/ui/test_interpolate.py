@@ -34,7 +34,7 @@ WALK = {
     **{"seeds": "3,8", "frames": 5, "loop": False, "interpolation": "slerp", "easing": "linear"},
     **{"num_steps": 3, "solver": "ddim", "node_placement": "reference", "max_signal_rate": 0.95},
 }
-SAMPLING = [3, "ddim", "reference", 0.02, 0.95]
+SAMPLING = [3, "ddim", "reference", 0.02, 0.95, "", 1]
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def test_the_walk_takes_its_parameters_by_name_and_planes_are_private(client):
     assert [parameter["parameter_name"] for parameter in endpoints["/interpolate"]["parameters"]] == [
         *("seeds", "frames", "loop", "interpolation", "easing"),
         *("weights", "num_steps", "solver", "node_placement", "min_signal_rate", "max_signal_rate"),
+        *("class_name", "guidance"),
     ]
     assert not [name for name in endpoints if "plane" in name or "point" in name]
 
@@ -209,7 +210,8 @@ def test_a_click_shows_the_very_point_and_its_file_tells_how_to_make_it_again(ha
     values = all_settings.values_of(Recipe.from_json(recipe))
     kept, warnings = all_settings.read(settings, values, Path(recipe["weights"]).parent)
     assert not warnings
-    sampling = [kept[name] for name in ("num_steps", "solver", "node_placement", "min_signal_rate", "max_signal_rate")]
+    names = ("num_steps", "solver", "node_placement", "min_signal_rate", "max_signal_rate", "class_name", "guidance")
+    sampling = [kept[name] for name in names]
     *_, chosen, same = handlers["show_chosen"](kept["across"], kept["down"], kept["seeds"], kept["weights"], *sampling)
     assert same == recipe
     assert difference(np.asarray(Image.open(chosen.value["path"])), picture) == 0
@@ -240,6 +242,8 @@ def test_a_point_is_marked_on_its_own_plane_alone(plane, model):
         ("3", "8", "3,8"),
         ("3,8", "7-9", "7,8,9"),
         ("anything", "7,9", "7,9"),
+        ("3,8:rose", "7:tulip", "8:rose,7:tulip"),
+        ("3", "7:tulip", "3,7:tulip"),
     ],
 )
 def test_a_picture_sent_here_becomes_the_last_stop_and_several_replace_all(held, sent, seeds):
@@ -247,8 +251,8 @@ def test_a_picture_sent_here_becomes_the_last_stop_and_several_replace_all(held,
 
 
 def test_seeds_that_make_no_walk_are_refused():
-    assert read_stops([3, 8]) == (3, 8)
-    assert read_corners("1-4") == (1, 2, 3, 4)
+    assert read_stops([3, 8]).seeds == (3, 8)
+    assert read_corners("1-4").seeds == (1, 2, 3, 4)
     for wrong in ("3", "0-15", "here"):
         with pytest.raises(ValueError, match="seeds"):
             read_stops(wrong)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ddim.making.compare import Cell, psnrs
+from ddim.making.compare import Cell, asked_for, psnrs
 from ddim.notation import counted
 
 HARDLY_DIFFERENT = 30  # dB of PSNR: on average, 8 of the 255 levels of a pixel
@@ -49,4 +49,4 @@ def sentence(cells: Sequence[Cell]) -> str:
 
 def _line(cell: Cell, cells: Sequence[Cell]) -> str:
     several = len({other.weights for other in cells}) > 1
-    return f"{cell.config.solver}, {cell.weights}" if several else cell.config.solver
+    return ", ".join([cell.config.solver, *([cell.weights] if several else []), *asked_for(cell.config)])

@@ -6,16 +6,17 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from ddim.diffusion.noise import parse_seeds
-from ddim.diffusion.sampling import SampleConfig, SolverName, parse_step_counts
+from ddim.diffusion.sampling import FEW_STEPS, SampleConfig, SolverName, parse_step_counts
 from ddim.errors import UserError
 from ddim.making.compare import MAX_SEEDS, Comparison, Contender
-from ddim.notation import written_numbers
+from ddim.notation import written, written_numbers
 from ddim.ui import controls
 from ddim.ui.handlers import PRIVATE
-from ddim.ui.models import load_model
+from ddim.ui.models import class_names_of, load_model
 from ddim.ui.reading import read_config, read_number, read_weights
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
 
+NUM_CLASSES = 8
 STEP_COUNTS = ("1,2,5,10,20,50", "1-20", "5,10,20")
 
 
@@ -28,6 +29,9 @@ class Controls(NamedTuple):
     solvers: gr.CheckboxGroup
     weights: gr.Dropdown
     against: gr.Dropdown
+    class_names: gr.Dropdown
+    guidances: gr.Textbox
+    eight: gr.Button
     sampling: controls.SamplingControls
 
 
@@ -42,8 +46,37 @@ def lay_out(runs_dir: str) -> Controls:
         weights = controls.weights_selector(runs_dir)
         choices = controls.choices_against(runs_dir)
         against = gr.Dropdown(choices, value=controls.NO_WEIGHTS[1], label="Against", filterable=False)
-        sampling = controls.sampling_controls(weights, without=("num_steps", "solver"))
-    return Controls(seeds, num_steps, presets, solvers, weights, against, sampling)
+        class_names, guidances, eight = _lay_out_classes(weights)
+        sampling = controls.sampling_controls(weights, without=("num_steps", "solver", "class_name", "guidance"))
+    return Controls(seeds, num_steps, presets, solvers, weights, against, class_names, guidances, eight, sampling)
+
+
+def _lay_out_classes(weights: gr.Dropdown) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
+    """What to compare where weights have classes: these, guidance, and a button that fills in eight of them."""
+
+    def guidance_of(weights: str | None) -> str:
+        return written((controls.first_settings(weights)["guidance"],))
+
+    def choices_of(weights: str) -> tuple[gr.Column, gr.Dropdown]:
+        choices = controls.class_choices(weights)[1:]
+        return gr.Column(visible=bool(choices)), gr.Dropdown(choices)
+
+    choices = controls.class_choices(weights.value)[1:]
+    with gr.Column(visible=bool(choices), variant="compact", elem_classes="classes") as asked:
+        class_names = gr.Dropdown(
+            choices,
+            value=[],
+            multiselect=True,
+            label="Species, a row each",
+            info="Without any, each seed draws its own.",
+        )
+        eight = gr.Button(f"Same noise, {NUM_CLASSES} species", size="sm")
+        guidances = gr.Textbox(
+            guidance_of(weights.value), label="Guidance, a row each", info="Such as 1.5 or 1,1.5,2.", max_lines=1
+        )
+    weights.change(choices_of, weights, [asked, class_names], **PRIVATE)
+    weights.input(lambda weights: (guidance_of(weights), []), weights, [guidances, class_names], **PRIVATE)
+    return class_names, guidances, eight
 
 
 def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
@@ -64,6 +97,8 @@ def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
         "solvers": Setting(chosen.solvers, read_solvers),
         "weights": weights_setting(chosen.weights, runs_dir),
         "against": Setting(chosen.against, partial(read_against, runs_dir=runs_dir)),
+        "class_names": Setting(chosen.class_names, read_class_names),
+        "guidances": Setting(chosen.guidances, lambda value: written(read_guidances(value))),
         **sampling_settings(chosen.sampling),
     }
 
@@ -76,20 +111,47 @@ def wire(chosen: Controls, runs_dir: str) -> None:
     def eta_of(solvers: list[str]) -> gr.Slider:
         return controls.eta_for(solvers[0] if len(solvers) == 1 else "several")
 
+    def eight_classes(weights: str) -> tuple[list[str], str, list[str]]:
+        return class_names_of(weights)[:NUM_CLASSES], str(FEW_STEPS.num_steps), [FEW_STEPS.solver]
+
+    filled = [chosen.class_names, chosen.num_steps, chosen.solvers]
+    chosen.eight.click(eight_classes, chosen.weights, filled, **PRIVATE)
     chosen.solvers.change(eta_of, chosen.solvers, chosen.sampling.fields["eta"], **PRIVATE)
     # Whoever has trained new weights and chosen them wants to see them against others, and others against them.
     chosen.weights.change(lambda: gr.Dropdown(controls.choices_against(runs_dir)), None, chosen.against, **PRIVATE)
 
 
 def read_comparison(
-    seeds: Any, num_steps: Any, solvers: Any, weights: Any, against: Any, runs_dir: str, **sampling: Any
+    seeds: Any,
+    num_steps: Any,
+    solvers: Any,
+    weights: Any,
+    against: Any,
+    class_names: Any,
+    guidances: Any,
+    runs_dir: str,
+    **sampling: Any,
 ) -> Comparison:
     """What to compare, as it arrives; `sampling` are further fields of SampleConfig. Raises UserError or OSError."""
     seeds, step_counts, solvers = read_seeds(seeds), read_step_counts(num_steps), read_solvers(solvers)
     config, *_ = (read_config(num_steps=step_counts[0], solver=solver, **sampling) for solver in solvers)
     names = [read_weights(weights, runs_dir), read_against(against, runs_dir) or weights]
     contenders = {name: Contender(load_model(name, runs_dir), config) for name in names}
-    return Comparison(contenders, seeds, step_counts, solvers)
+    has_classes = any(model.classes for model, _ in contenders.values())
+    asked = (read_guidances(guidances), read_class_names(class_names)) if has_classes else ((), ())
+    return Comparison(contenders, seeds, step_counts, solvers, *asked)
+
+
+def read_class_names(value: Any) -> list[str]:
+    """Names of classes, each once, as a list or separated by commas; there may be none."""
+    entries = value if isinstance(value, list | tuple) else str(value or "").split(",")
+    return list(dict.fromkeys(name for entry in entries if (name := str(entry).strip())))
+
+
+def read_guidances(value: Any) -> tuple[float, ...]:
+    """Strengths of guidance, each once, as a list or as text such as 1,1.5,2; none is 1. Raises UserError."""
+    entries = value if isinstance(value, list | tuple) else str(value or 1).split(",")
+    return tuple(dict.fromkeys(read_number("guidance", entry) for entry in entries))
 
 
 def read_seeds(value: Any) -> tuple[int, ...]:

@@ -131,6 +131,7 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
     sampling = chosen.sampling.fields
     inputs = {"seeds": chosen.seeds, "num_steps": chosen.num_steps, "solvers": chosen.solvers, "eta": sampling["eta"]}
     inputs |= {"weights": chosen.weights, "against": chosen.against, **sampling}
+    inputs |= {"class_names": chosen.class_names, "guidances": chosen.guidances}
     compared = run_button.wire(run, compare_steps, inputs, view, api_name="compare_steps")
     controls.tell_precision(compared.success, chosen.weights, chosen.sampling.precision, runs_dir)
     return compared

@@ -10,10 +10,11 @@ import gradio as gr
 import numpy as np
 
 from ddim.diffusion.sampling import SampleConfig
-from ddim.making.compare import Cell, Comparison
+from ddim.making.compare import Cell, Comparison, asked_for
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import save_png
 from ddim.notation import counted
+from ddim.ui.controls import shown_class
 from ddim.ui.gradio_cache import address_of, save_picture
 
 INVITATION = "<p>Each row will be a number of steps, each column a seed.</p>"
@@ -53,6 +54,7 @@ def planned(comparison: Comparison) -> list[Row]:
     rows = []
     for name, config in comparison.plan():
         parts = [counted(config.num_steps, "step"), config.solver, *([name] if len(contenders) > 1 else [])]
+        parts += asked_for(config)
         weights = Weights.of(contenders[name].model)
         names = [", ".join([f"seed {seed}", *parts]) for seed in seeds]
         recipes = [Recipe("sample", weights, config, [seed]) for seed in seeds]
@@ -90,9 +92,11 @@ def _show_row(row: Row, tells_weights: bool) -> str:
     seconds = [f"{row.seconds:.2f} s"] if row.seconds is not None else []
     weights = [row.weights] if tells_weights else []
     details = [row.config.solver, counted(row.config.nfe, "evaluation"), *seconds, *weights]
-    told = "".join(f"<small>{escape(detail)}</small>" for detail in details)
+    class_name, *guidance = asked_for(row.config) if row.config.class_name else ["", *asked_for(row.config)]
+    title, *rest = [*([shown_class(class_name)] if class_name else []), counted(row.config.num_steps, "step")]
+    told = "".join(f"<small>{escape(detail)}</small>" for detail in [*rest, *details, *guidance])
     pictures = "".join(map(_show_picture, row.names, row.sources))
-    return f'<tr><th scope="row">{counted(row.config.num_steps, "step")}{told}</th>{pictures}</tr>'
+    return f'<tr><th scope="row">{escape(title)}{told}</th>{pictures}</tr>'
 
 
 def _show_picture(name: str, source: str) -> str:

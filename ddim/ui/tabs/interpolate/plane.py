@@ -94,12 +94,14 @@ def wire(
     """Wire the making of planes and return the event of a finished one."""
 
     def make_plane(seeds: Any, size: Any, weights: Any, **sampling: Any) -> Iterator[View]:
-        corners, size = read_corners(seeds), reading.read_number("size", size)
+        (corners, class_names), size = read_corners(seeds), reading.read_number("size", size)
         config, model = reading.read_config(**sampling), load_model(weights, runs_dir)
-        recipe, started = Recipe("plane", Weights.of(model), config, corners, size=size), time.monotonic()
+        recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
+        started = time.monotonic()
         shown = View(None, recipe.to_json(), "", None, None, None)
         draw = partial(live_view.sheet_of_step, owner=plane.sheet, columns=size)
-        for moment in live_view.follow(sample_plane(model, corners, size, config), config.num_steps, draw):
+        forming = sample_plane(model, corners, size, config, class_names)
+        for moment in live_view.follow(forming, config.num_steps, draw):
             yield shown._replace(sheet=moment.drawn, status=moment.progress)
         pictures, seconds = to_uint8(moment.step.pred_images), time.monotonic() - started
         name = file_name("plane", corners, config.num_steps, "")
@@ -126,12 +128,15 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
                 raise UserError("There is no finished plane: make one, then choose a point. It is kept for an hour.")
             recipe = made.recipe
             side = made.frames.shape[1] * _enlargement(made.frames, recipe.size)
-            place = Place(tuple(recipe.seeds), coordinates_at(clicked.index, recipe.size, side))
+            coordinates = coordinates_at(clicked.index, recipe.size, side)
+            place = Place(tuple(recipe.seeds), coordinates, class_names=tuple(recipe.class_names))
             return point_at(place, recipe.weights.weights, recipe.config)
 
     def show_chosen(across: Any, down: Any, seeds: Any, weights: Any, **sampling: Any) -> Point:
         coordinates = reading.read_number("across", across), reading.read_number("down", down)
-        point = point_at(Place(read_corners(seeds), coordinates), weights, reading.read_config(**sampling))
+        corners, class_names = read_corners(seeds)
+        place = Place(corners, coordinates, class_names=class_names)
+        point = point_at(place, weights, reading.read_config(**sampling))
         return point._replace(across=gr.skip(), down=gr.skip())  # the visitor may have moved on
 
     def point_at(place: Place, weights: Any, config: SampleConfig) -> Point:
@@ -167,6 +172,8 @@ def mark(made: export.Made | None, told: Mapping[str, Any]) -> str:
     """A ring around a point on the sheet of the plane that was made, if `told` is the recipe of a point there."""
     point = Recipe.from_json(told)
     if not (made and point.place and list(point.place.seeds) == list(made.recipe.seeds)):
+        return ""
+    if list(point.place.class_names) != list(made.recipe.class_names):
         return ""
     if (point.weights, point.config) != (made.recipe.weights, made.recipe.config):  # sampled in another way
         return ""

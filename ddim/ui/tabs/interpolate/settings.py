@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ddim.diffusion.noise import parse_seeds
 from ddim.errors import UserError
+from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
-from ddim.notation import written
 from ddim.ui import controls
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.reading import read_number, read_switch
@@ -52,7 +51,7 @@ def lay_out(runs_dir: str) -> Controls:
             FIRST_SEEDS["walk"],
             label="Seeds",
             info="For a walk, its 2 to 8 stops, such as 3,8,21. For a plane, its 4 corners: top left, top right, "
-            "bottom left, bottom right.",
+            "bottom left, bottom right. Each may have a species of its own: 3:rose,8:sunflower.",
         )
         with gr.Column(elem_classes="walk-only", variant="compact"):
             walk = {
@@ -74,7 +73,7 @@ def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
     """The settings by the names of addresses and recipes."""
     return {
         "mode": Setting(chosen.mode, read_mode),
-        "seeds": Setting(chosen.seeds, lambda value: written(read_stops(value)), add_stop),
+        "seeds": Setting(chosen.seeds, lambda value: read_stops(value).written(), add_stop),
         **{name: Setting(control, partial(_read_of_walk, name)) for name, control in chosen.walk.items()},
         "size": Setting(chosen.size, partial(read_number, "size")),
         "weights": weights_setting(chosen.weights, runs_dir),
@@ -89,17 +88,17 @@ def read_mode(value: Any) -> str:
     return value
 
 
-def read_stops(value: Any) -> tuple[int, ...]:
+def read_stops(value: Any) -> Stops:
     """The stops of a walk as they arrive, text or a list. Raises UserError unless there are 2 to 8 seeds."""
-    return parse_seeds(value, 2, MAX_STOPS)
+    return parse_stops(value, 2, MAX_STOPS)
 
 
-def read_corners(value: Any) -> tuple[int, ...]:
+def read_corners(value: Any) -> Stops:
     """The corners of a plane as they arrive, text or a list. Raises UserError unless there are 4 seeds."""
-    seeds = parse_seeds(value, 1, MAX_STOPS)
-    if len(seeds) != NUM_CORNERS:
-        raise UserError(f"A plane has {NUM_CORNERS} seeds as its corners, but {len(seeds)} were given.")
-    return seeds
+    corners = parse_stops(value, 1, MAX_STOPS)
+    if len(corners.seeds) != NUM_CORNERS:
+        raise UserError(f"A plane has {NUM_CORNERS} seeds as its corners, but {len(corners.seeds)} were given.")
+    return corners
 
 
 def add_stop(held: Any, sent: Any) -> str:
@@ -107,12 +106,12 @@ def add_stop(held: Any, sent: Any) -> str:
 
     So sending one picture and then another makes a walk between them. If several seeds are sent, they replace all.
     """
-    seeds = parse_seeds(sent, 1, MAX_SEEDS)[:MAX_STOPS]
-    if len(seeds) > 1:
-        return written(seeds)
-    stops = parse_seeds(held, 1, MAX_STOPS)
+    new = parse_stops(sent, 1, MAX_SEEDS).first(MAX_STOPS)
+    if len(new.seeds) > 1:
+        return new.written()
+    stops = parse_stops(held, 1, MAX_STOPS).written().split(",")
     kept = stops[1:] if len(stops) == 2 else stops[: MAX_STOPS - 1]
-    return written(kept + seeds)
+    return ",".join([*kept, new.written()])
 
 
 def read_walk(frames: Any, loop: Any, interpolation: Any, easing: Any) -> WalkConfig:

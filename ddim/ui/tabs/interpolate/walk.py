@@ -64,14 +64,18 @@ def wire(
     def interpolate_seeds(
         seeds: Any, frames: Any, loop: Any, interpolation: Any, easing: Any, weights: Any, **sampling: Any
     ) -> Iterator[View]:
-        """Make a picture for each place of a walk from seed to seed, such as "3,8,21", and show how they form."""
-        stops, way = read_stops(seeds), read_walk(frames, loop, interpolation, easing)
+        """Make a picture for each place of a walk from seed to seed, such as "3,8,21" or "3:rose,8:sunflower", and show
+        how they form.
+        """
+        (stops, class_names), way = read_stops(seeds), read_walk(frames, loop, interpolation, easing)
         columns, config = strip_columns(len(places_of_walk(stops, way))), reading.read_config(**sampling)
         model = load_model(weights, runs_dir)
-        recipe, started = Recipe("interpolate", Weights.of(model), config, stops, walk=way), time.monotonic()
+        recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
+        started = time.monotonic()
         shown = View(None, recipe.to_json(), None, "", None)
         draw = partial(live_view.sheet_of_step, owner=walk.frames, columns=columns)
-        for moment in live_view.follow(interpolate(model, stops, way, config), config.num_steps, draw):
+        forming = interpolate(model, stops, way, config, class_names)
+        for moment in live_view.follow(forming, config.num_steps, draw):
             yield shown._replace(frames=moment.drawn, status=moment.progress)
         pictures, seconds = to_uint8(moment.step.pred_images), time.monotonic() - started
         name = file_name("interpolate", stops, config.num_steps, "")

@@ -13,24 +13,39 @@ from ddim.notation import written
 from ddim.training.config import PRESETS, TrainConfig
 
 GROUPS = {
-    "Pictures": ("dataset", "image_size", "horizontal_flips", "batch_size", "repetitions", "epochs"),
-    "Noise": ("schedule", "min_signal_rate", "max_signal_rate", "prediction_type", "loss_on", "loss"),
+    "Pictures": (
+        "dataset",
+        "image_size",
+        "horizontal_flips",
+        "class_conditional",
+        "class_dropout",
+        "batch_size",
+        "repetitions",
+        "epochs",
+    ),
+    "Noise": ("schedule", "time_sampling", "min_signal_rate", "max_signal_rate", "prediction_type", "loss_on", "loss"),
     "Learning": (
         "learning_rate",
         "learning_rate_decay",
+        "warmup_steps",
         "weight_decay",
         "clip_norm",
         "ema_momentum",
+        "average_lengths",
         "init_weights",
         "seed",
     ),
     "Network": (
         "widths",
         "block_depth",
+        "patch_size",
+        "conditioning",
         "normalization",
         "activation",
+        "skips",
         "upsampling",
         "attention_levels",
+        "attention_once",
         "residual_scaling",
         "embedding_size",
         "embedding_max_frequency",
@@ -62,29 +77,39 @@ ADVICE = {
     "activation": "Matters more than one would think: swish is best, relu clearly worse.",
     "attention_levels": "Larger models use it at low resolutions, so that far parts of a picture agree.",
     "upsampling": "Nearest was as good as bilinear; transposed convolution is an exercise left to you.",
+    "class_conditional": "Learning the kinds helps all pictures, since less is left to guess, and guidance needs it.",
+    "patch_size": "2 does the same work on a quarter of the pixels with more channels, which is quicker.",
+    "conditioning": "Hearing the noise level in every block is what larger networks do.",
+    "average_lengths": "0.05,0.1 suits most runs; longer averages are steadier, shorter ones sharper.",
     "epochs": "Good flowers take at least 50, of 5 passes each.",
     "schedule": "How training shares its effort among noise levels.",
     "prediction_type": "Noise and velocity come out alike; predicting the image was worse on flowers.",
 }
 
+LABELS = {"class_conditional": "Learn the kinds (labels, or names of folders)"}
+
 CONTINUE = "continue"
 PRESET_CHOICES = [
     ("Quick look: a small network, minutes on two cores", "quick"),
     ("Tutorial: the real thing, hours", "tutorial"),
+    ("Species: pictures in folders by kind, each to be asked for, hours", "species"),
     ("Continue from the shipped weights", CONTINUE),
 ]
 
 
 def preset_values(preset: str) -> dict[str, Any]:
-    """The value of every option under a preset."""
-    values = _continued(available()[0]) if preset == CONTINUE else PRESETS[preset]
-    return values_of(from_options(TrainConfig, values))
+    """The value of every option under a preset, without the number of classes: there are as many as pictures have."""
+    values = values_of(from_options(TrainConfig, _continued(available()[0]) if preset == CONTINUE else PRESETS[preset]))
+    del values["num_classes"]
+    return values
 
 
 def _continued(weights: str) -> dict[str, Any]:
     """Options to go on from these weights: their network, flips, and a learning rate that fades out."""
-    model = from_json(ModelConfig, read_card(find(weights))["model"])
-    return {**values_of(model), "init_weights": weights, "horizontal_flips": True, "learning_rate_decay": "cosine"}
+    card = read_card(find(weights))
+    model = from_json(ModelConfig, card["model"])
+    fading = {"init_weights": weights, "horizontal_flips": True, "learning_rate_decay": "cosine"}
+    return {**values_of(model), **fading, "class_conditional": bool(card.get("classes"))}
 
 
 def lay_out_options(preset: str) -> dict[str, Component]:
@@ -110,7 +135,7 @@ def shown(value: Any) -> Any:
 
 def _control(option: Option, value: Any) -> Component:
     about = {
-        "label": option.name.replace("_", " ").capitalize(),
+        "label": LABELS.get(option.name, option.name.replace("_", " ").capitalize()),
         "info": f"{option.text} {ADVICE.get(option.name, '')}".strip(),
         "value": shown(value),
     }

@@ -33,11 +33,14 @@ def per_epoch(folders: list[Path], metric: str, factor: float = 1) -> pd.DataFra
 
 
 def best_epoch(folder: Path) -> dict[str, Any] | None:
-    """The metrics of the epoch whose weights were kept: lowest KID, or validation loss where KID is not measured."""
+    """The metrics of the epoch whose weights were kept: lowest KID as the page samples, in older runs by the tutorial's
+    five steps, or lowest validation loss where KID is not measured.
+    """
     epochs = [line for line in read_metrics(folder) if "epoch" in line]
-    measured = [line for line in epochs if line.get("kid") is not None]
-    if measured:
-        return min(measured, key=lambda line: line["kid"])
+    for name in ("page_kid", "kid"):
+        measured = [line for line in epochs if line.get(name) is not None]
+        if measured:
+            return min(measured, key=lambda line: line[name])
     return min(epochs, key=lambda line: line["val_loss"], default=None)
 
 

@@ -18,7 +18,7 @@ from ddim.runs.film import frames_of_run, recipe_of_run
 from ddim.runs.folder import folder_of
 from ddim.ui import export
 from ddim.ui.handlers import PRIVATE, errors_shown, named
-from ddim.ui.models import trained_rates
+from ddim.ui.models import own_settings
 from ddim.ui.reading import read_weights
 from ddim.ui.settings import Settings, updates_of
 from ddim.ui.tabs.train import view
@@ -120,6 +120,13 @@ def _wire_starting(page: Page, runs_dir: str) -> None:
     start = named(start_training, inputs)
     page.start.click(start, list(inputs.values()), page.view.run, api_name="start_training", **QUEUED)
     page.preset.change(options_of, page.preset, [page.options[name] for name in preset_values("quick")], **PRIVATE)
+    page.options["class_conditional"].input(
+        None,
+        [page.options["class_conditional"], page.options["conditioning"]],
+        page.options["conditioning"],
+        js="(learned, conditioning) => learned ? 'blocks' : conditioning",  # or no class would be heard
+        **PRIVATE,
+    )
     page.pictures.upload(use_pictures, page.pictures, page.options["dataset"], api_visibility="private")
 
 
@@ -152,7 +159,7 @@ def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings
             folder = view.folder(runs_dir, run)
             is_shipped = folder.parent != Path(runs_dir)
             name = read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
-            trained = {"weights": name, **trained_rates(name)}
+            trained = {"weights": name, **own_settings(name)}
         gr.Info(f"{name} is chosen in every tab.")
         return [update for settings in settings_of_tabs for update in updates_of(settings, trained, runs_dir)]
 

@@ -164,7 +164,13 @@ def describe(run: Path) -> str:
         parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
         parts.append(f"{timedelta(seconds=round(status.seconds_left or 0))} left")
     if best:
-        kid = f"KID {1000 * best['kid']:.1f} x 10<sup>-3</sup>" if best.get("kid") is not None else "KID not measured"
+        ways = {"page_kid": "as the page samples", "kid": "by five steps"}
+        kids = [
+            f"KID {1000 * best[name]:.1f} x 10<sup>-3</sup> {way}"
+            for name, way in ways.items()
+            if best.get(name) is not None
+        ]
+        kid = ", ".join(kids) or "KID not measured"
         parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
     if status.message:

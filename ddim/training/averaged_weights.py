@@ -1,0 +1,56 @@
+"""Weights of a run with an average of any length, made after it out of its snapshots."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ddim.configuration import from_json
+from ddim.data import load_images
+from ddim.evaluation.encoder import InceptionEncoder
+from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.weights import load, save
+from ddim.training.averages import SNAPSHOTS, average_of
+from ddim.training.config import TrainConfig
+from ddim.training.validation import Kids, kid_meter, measuring_order
+
+
+def averaged_model(run: Path, length: float, step: int | None = None) -> DiffusionModel:
+    """The model of a run with an average of this length up to `step`, by default up to its last snapshot.
+
+    Raises FileNotFoundError for a run without weights, and UserError for one without snapshots.
+    """
+    weights = average_of(run / SNAPSHOTS, length, step)
+    model = load(run, "float32")
+    model.network.set_weights(weights)
+    card = {"training": {**model.card.get("training", {}), "average_length": length, "step": step}}
+    return DiffusionModel(
+        model.config, model.network, model.normalizer, "auto", card, is_final=True, classes=model.classes
+    )
+
+
+def save_best_average(
+    run: Path, stem: Path, lengths: Sequence[float], step: int | None, show: Callable[[str], None]
+) -> dict[float, Kids]:
+    """Write weights with the average whose KID is lowest as the page samples, and return the KIDs of all lengths.
+
+    KID is measured as the run measured it, unless there is but one length. `show` takes a line of progress. Raises
+    UserError as `averaged_model` does, and OSError without an encoder.
+    """
+    config = from_json(TrainConfig, json.loads((run / "config.json").read_text()))
+    if len(lengths) == 1:
+        model = averaged_model(run, lengths[0], step)
+        save(model, stem, training=model.card["training"])
+        return {}
+    show("reading pictures")
+    images = load_images(config.dataset, "validation", config.model.network.image_size)
+    encoder = InceptionEncoder(config.kid_block, config.inception_weights)
+    measure, protocol = kid_meter(encoder, images[measuring_order(len(images))][: config.kid_images])
+    kids = {}
+    for length in lengths:
+        show(f"length {length:g}")
+        model = averaged_model(run, length, step)
+        kids[length] = measure(model)
+        if kids[length].page_kid == min(kid.page_kid for kid in kids.values()):
+            told = {"value": kids[length].kid, "page_value": kids[length].page_kid, "protocol": protocol}
+            save(model, stem, training=model.card["training"], kid=told)
+    return kids
