@@ -80,12 +80,18 @@ def dataset(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
-def served(tiny_model, tmp_path_factory):
-    """The page with the tiny model: its address, the name of its weights, and its Blocks."""
+def served(tiny_model, species_model, tmp_path_factory):
+    """The page with the tiny model, and one with classes: its address, the name of its weights, and its Blocks."""
     from serving import serve  # Gradio takes its time to import
 
-    with serve(tiny_model, tmp_path_factory.mktemp("app")) as served:
+    with serve(tiny_model, tmp_path_factory.mktemp("app"), species_model) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def species_weights(served) -> str:
+    """The name of the weights with classes on the same page."""
+    return (Path(served[1]).parent / "species").as_posix()
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(model, folder) -> Iterator[tuple[str, str, object]]:
-    """Serve the page in this process with `model` as a run: its address, the name of its weights, and its Blocks."""
+def serve(model, folder, species_model=None) -> Iterator[tuple[str, str, object]]:
+    """Serve the page in this process with `model` as a run: its address, the name of its weights, and its Blocks.
+
+    `species_model`, which has classes, is the run "species" beside it.
+    """
     runs_dir = folder / "runs"
     save(model, runs_dir / "tiny" / "best")
+    if species_model:
+        save(species_model, runs_dir / "species" / "best", guidance=2.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "pictures"))
         demo = app.build(str(runs_dir))

@@ -14,7 +14,7 @@ from ddim.diffusion.noise import parse_seeds, seed_range
 from ddim.diffusion.sampling import SampleConfig, parse_step_counts
 from ddim.errors import UserError
 from ddim.making import compare, film, walk
-from ddim.making.generate import MAX_NUM_IMAGES, sample
+from ddim.making.generate import MAX_NUM_IMAGES, generate_each_class, sample
 from ddim.making.plane import check_eta, parse_stops
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import SUFFIXES, ExportConfig, check_size, file_name, save_animation
@@ -34,6 +34,7 @@ def add_sample(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="Picture i has seed N + i. Default: 0.")
     parser.add_argument("--num-images", type=int, default=16, metavar="N", help="How many pictures. Default: 16.")
     parser.add_argument("--rows", type=int, metavar="N", help="Rows of the grid. Default: about square.")
+    parser.add_argument("--each-class", action="store_true", help="The picture of one seed once for each class.")
     parser.add_argument("--output", type=Path, default=Path("ddim.png"), metavar="FILE", help="Default: ddim.png.")
     add_options(parser, SampleConfig)
 
@@ -44,6 +45,7 @@ def _sample(
     seed: int,
     num_images: int,
     rows: int | None,
+    each_class: bool,
     output: Path,
     **settings: Any,
 ) -> int:
@@ -57,6 +59,11 @@ def _sample(
     seeds = seed_range(seed, num_images)
     model = load(weights, precision)
     config = model.sample_config(**settings)
+    if each_class:
+        images = generate_each_class(model, seed, config)
+        save_png(output, grid(images, -(-len(images) // rows) if rows else None))
+        show_last(f"{output}: seed {seed} as each of {len(images)} classes")
+        return 0
     for step in sample(model, seeds, config):
         show(f"step {step.index + 1}/{config.num_steps}")
     columns = -(-num_images // rows) if rows else None

@@ -40,6 +40,21 @@ def generate(
     return to_uint8(last.pred_images)
 
 
+def generate_each_class(model: DiffusionModel, seed: int, config: SampleConfig) -> np.ndarray:
+    """A finished picture (H, W, 3) uint8 of each class, in the order of `model.classes`, all out of one seed's noise.
+
+    Raises UserError for weights without classes, and for eta above 0, since fresh noise would set them apart.
+    """
+    if not model.classes:
+        raise UserError("Weights without classes have no picture of each.")
+    if config.eta:
+        raise UserError(f"For pictures of one noise eta must be 0, but is {config.eta}.")
+    noise = next(noises_from_seeds([seed], model.image_shape))
+    class_weights = np.eye(len(model.classes), dtype=np.float32)
+    *_, last = sample_from(model, np.repeat(noise, len(class_weights), axis=0), class_weights, config)
+    return to_uint8(last.pred_images)
+
+
 def sample_from(
     model: DiffusionModel,
     initial_noise: np.ndarray,

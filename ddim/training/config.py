@@ -14,6 +14,7 @@ from ddim.training.averages import check_length
 Loss = Literal["mae", "mse", "huber"]
 TimeSampling = Literal["uniform", "log_normal"]
 TrainingPrecision = Literal["auto", "float32", "bfloat16", "float16"]
+OptimizerName = Literal["adamw", "muon"]
 LearningRateDecay = Literal["none", "cosine", "linear"]
 Distribute = Literal["none", "mirrored", "data_parallel"]
 KidBlock = Literal[
@@ -43,11 +44,12 @@ class TrainConfig:
         loss: The mean of absolute errors ("mae"), squared ones ("mse"), or squared up to 0.3 and absolute above
             ("huber").
         loss_on: What is compared: "noise", "image" or "velocity", whatever the network outputs.
-        learning_rate: The learning rate of AdamW.
+        optimizer: "adamw", or "muon", whose steps cost a little more and go much further.
+        learning_rate: Its learning rate.
         learning_rate_decay: How it falls to 0 by the end of the run: "none" does not, "cosine" does all the way,
             "linear" after 60 % of the run.
         warmup_steps: Batches over which it first rises from 0.
-        weight_decay: The weight decay of AdamW, multiplied by the learning rate as Keras does.
+        weight_decay: The weight decay, multiplied by the learning rate as Keras does.
         clip_norm: The largest norm of all gradients together; 0 means no limit.
         ema_momentum: Momentum of the averaged weights, which make the pictures.
         average_lengths: Lengths, as parts of the run, of averages by a power function in place of that momentum. The
@@ -74,6 +76,7 @@ class TrainConfig:
     time_sampling: TimeSampling = "uniform"
     loss: Loss = "mae"
     loss_on: PredictionType = "noise"
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = 1e-3
     learning_rate_decay: LearningRateDecay = "none"
     warmup_steps: int = 0
@@ -112,6 +115,10 @@ class TrainConfig:
             check_length(length)
         if self.class_conditional and self.model.network.conditioning != "blocks":
             raise UserError("A network that learns classes hears them in its blocks: set conditioning to 'blocks'.")
+        if self.optimizer == "muon" and self.distribute == "mirrored" and self.clip_norm:
+            raise UserError(
+                "With distribute 'mirrored', the optimizer 'muon' cannot clip gradients: set clip_norm to 0."
+            )
         if self.time_sampling == "log_normal" and self.model.max_signal_rate == 1:
             raise UserError("With time_sampling 'log_normal', max_signal_rate must be below 1.")
 

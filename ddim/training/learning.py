@@ -13,6 +13,7 @@ from ddim.model.diffusion_model import PredictionType, read_outputs
 from ddim.training.checkpoints import Progress
 from ddim.training.config import LearningRateDecay, Loss, StopRequested, TrainConfig
 from ddim.training.devices import MirroredAdamW
+from ddim.training.muon import Muon
 
 HUBER_DELTA = 0.3
 CONSTANT_PART = 0.6
@@ -46,7 +47,7 @@ def compile_losses(
 
 
 def new_optimizer(config: TrainConfig, total_steps: int, loss_scaling: bool) -> keras.optimizers.Optimizer:
-    """AdamW (1711.05101) for a run of so many steps.
+    """AdamW (1711.05101) or Muon (muon.py) for a run of so many steps.
 
     Keras multiplies weight decay by the learning rate, so 1e-4 at 1e-3 shrinks weights by 1e-7 a step. `clip_norm`
     bounds the norm of all gradients together; 0 is no bound. `loss_scaling` keeps float16 gradients from vanishing.
@@ -54,9 +55,13 @@ def new_optimizer(config: TrainConfig, total_steps: int, loss_scaling: bool) -> 
     schedule: Any = config.learning_rate
     if config.warmup_steps or config.learning_rate_decay != "none":
         schedule = LearningRate(config.learning_rate, config.warmup_steps, config.learning_rate_decay, total_steps)
-    is_mirrored = config.distribute == "mirrored" and config.clip_norm
-    kind: Any = MirroredAdamW if is_mirrored else keras.optimizers.AdamW
-    optimizer = kind(schedule, weight_decay=config.weight_decay, epsilon=1e-8, global_clipnorm=config.clip_norm or None)
+    settings = {"weight_decay": config.weight_decay, "epsilon": 1e-8, "global_clipnorm": config.clip_norm or None}
+    if config.optimizer == "muon":
+        optimizer: Any = Muon(schedule, adam_weight_decay=config.weight_decay, **settings)
+    elif config.distribute == "mirrored" and config.clip_norm:
+        optimizer = MirroredAdamW(schedule, **settings)
+    else:
+        optimizer = keras.optimizers.AdamW(schedule, **settings)
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
 
 

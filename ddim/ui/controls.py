@@ -17,6 +17,7 @@ from ddim.errors import UserError
 from ddim.making.recipe import Recipe
 from ddim.media.images import to_pil
 from ddim.model.weights import available
+from ddim.ui import species
 from ddim.ui.handlers import PRIVATE, errors_shown
 from ddim.ui.models import class_names_of, load_model, own_settings
 from ddim.ui.reading import NUMBERS
@@ -34,7 +35,7 @@ GUIDANCE_INFO = "1 asks for the species and no more; above, pictures look more l
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
 NO_WEIGHTS = ("no other weights", "")
-ANY_CLASS = ("any: each seed draws its own", "")
+ANY_CLASS = ("Any: each seed draws one", "")
 # The fewest evaluations within the spread of the best of all (see weights/README.md), and the tutorial's choice.
 PRESETS = {"UniPC-2, 10 steps": FEW_STEPS, "DDIM, 20 steps": SampleConfig()}
 
@@ -116,31 +117,32 @@ def class_choices(weights: str | None) -> list[tuple[str, str]]:
         names = sorted(class_names_of(weights or ""))
     except (UserError, OSError):
         names = []
-    return [ANY_CLASS, *((shown_class(name), name) for name in names)]
-
-
-def shown_class(name: str) -> str:
-    """The name of a class as people write it: folders are often called black-eyed_susan."""
-    return name.replace("-", " ").replace("_", " ").capitalize()
+    return [ANY_CLASS, *((species.shown_class(name), name) for name in names)]
 
 
 def _lay_out_classes(weights: gr.Dropdown, guidance: float) -> dict[str, Component]:
     """Lay out and wire which class to ask for and how far to follow it; hidden while the weights have no classes."""
 
-    def choices_of(weights: str) -> tuple[gr.Column, gr.Dropdown]:
+    def choices_of(weights: str) -> tuple[gr.Column, gr.Dropdown, str]:
         choices = class_choices(weights)
-        return gr.Column(visible=len(choices) > 1), gr.Dropdown(choices)
+        return gr.Column(visible=len(choices) > 1), gr.Dropdown(choices), species.show(weights)
 
     def draw_class(weights: str) -> str:
         return random.choice(class_names_of(weights))
+
+    def chosen_class(chosen: gr.EventData) -> str:
+        return str(chosen.name)
 
     choices = class_choices(weights.value)
     with gr.Column(visible=len(choices) > 1, variant="compact", elem_classes="classes") as asked:
         with gr.Row(elem_classes="class"):
             class_name = gr.Dropdown(choices, value=ANY_CLASS[1], label="Species", min_width=160)
             surprise = gr.Button("Surprise me", size="sm", min_width=80)
+        with gr.Accordion("Choose by picture", open=False):
+            pictures = species.lay_out(weights.value)
         strength = slider("guidance", guidance, info=GUIDANCE_INFO)
-    weights.change(choices_of, weights, [asked, class_name], **PRIVATE)
+    weights.change(choices_of, weights, [asked, class_name, pictures], **PRIVATE)
+    pictures.select(chosen_class, None, class_name, **PRIVATE)
     weights.input(None, None, class_name, js=f"() => '{ANY_CLASS[1]}'", **PRIVATE)
     surprise.click(draw_class, weights, class_name, **PRIVATE)
     return {"class_name": class_name, "guidance": strength}

@@ -14,8 +14,8 @@ from ddim.making.compare import Cell, Comparison, asked_for
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import save_png
 from ddim.notation import counted
-from ddim.ui.controls import shown_class
 from ddim.ui.gradio_cache import address_of, save_picture
+from ddim.ui.species import shown_class
 
 INVITATION = "<p>Each row will be a number of steps, each column a seed.</p>"
 

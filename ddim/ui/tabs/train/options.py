@@ -25,6 +25,7 @@ GROUPS = {
     ),
     "Noise": ("schedule", "time_sampling", "min_signal_rate", "max_signal_rate", "prediction_type", "loss_on", "loss"),
     "Learning": (
+        "optimizer",
         "learning_rate",
         "learning_rate_decay",
         "warmup_steps",
