@@ -13,7 +13,7 @@ class Classifier:
     Crude beside a trained network, but it has a closed form and the same answer every time.
     """
 
-    def __init__(self, features: np.ndarray, class_names: Sequence[str]):
+    def __init__(self, features: np.ndarray, class_names: Sequence[str] | np.ndarray):
         """Fit to training pictures: features (N, D) and the names of their classes (N,)."""
         self.classes, places = np.unique(list(class_names), return_inverse=True)
         self.mean, self.deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
@@ -28,7 +28,7 @@ class Classifier:
         names: np.ndarray = self.classes[(self._inputs(features) @ self.factors).argmax(axis=1)]
         return names
 
-    def accuracy(self, features: np.ndarray, class_names: Sequence[str]) -> float:
+    def accuracy(self, features: np.ndarray, class_names: Sequence[str] | np.ndarray) -> float:
         """The part of pictures that are taken for what they are, among those whose class the classifier knows."""
         names = np.asarray(class_names)
         known = np.isin(names, self.classes)

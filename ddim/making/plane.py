@@ -119,11 +119,12 @@ class Place:
     def class_weights(self, model: DiffusionModel, config: SampleConfig) -> np.ndarray | None:
         """What the picture there shows (num_classes,): a mixture of what those of its seeds do, by the coordinates."""
         wishes = self.class_names or [config.class_name] * len(self.seeds)
-        stops = [
+        weights = [
             model.class_weights([seed], replace(config, class_name=wish or config.class_name))
             for seed, wish in zip(self.seeds, wishes, strict=True)
         ]
-        if stops[0] is None:
+        stops = [of_stop for of_stop in weights if of_stop is not None]
+        if not stops:
             return None
         across, down = (*self.coordinates, 0.0)[:2]
         shares = np.outer([1 - down, down], [1 - across, across]).ravel()[: len(self.seeds)]
@@ -186,7 +187,7 @@ def sample_places(model: DiffusionModel, places: Sequence[Place], config: Sample
     check_eta(config)
     noises = np.stack([place.noise(model.image_shape) for place in places])
     weights = [place.class_weights(model, config) for place in places]
-    class_weights = None if weights[0] is None else np.stack(weights)
+    class_weights = np.stack([of_place for of_place in weights if of_place is not None]) if model.classes else None
     yield from sample_from(model, noises, class_weights, config)
 
 

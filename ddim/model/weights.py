@@ -17,14 +17,18 @@ from ddim.model.unet import build_unet
 
 WEIGHTS_DIR = Path(str(files("ddim"))).parent / "weights"  # what ships stands beside the package
 WEIGHTS_SUFFIX = ".weights.h5"
+FIRST = "flowers64-species"
 BEST = "best"
 
 
 def available(runs_dir: str | Path = "runs") -> list[str]:
-    """What `load` takes: the names of the shipped weights, then the runs in `runs_dir` that have weights, as paths."""
+    """What `load` takes: the names of the shipped weights, then the runs in `runs_dir` that have weights, as paths.
+
+    The first are those that the page opens with.
+    """
     shipped = [path.name.removesuffix(WEIGHTS_SUFFIX) for path in WEIGHTS_DIR.glob(f"*{WEIGHTS_SUFFIX}")]
     runs = [path.parent.as_posix() for path in Path(runs_dir).glob(f"*/{BEST}{WEIGHTS_SUFFIX}")]
-    return sorted(shipped) + sorted(runs)
+    return sorted(shipped, key=lambda name: (name != FIRST, name)) + sorted(runs)
 
 
 def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionModel:

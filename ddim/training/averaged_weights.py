@@ -22,7 +22,8 @@ def averaged_model(run: Path, length: float, step: int | None = None) -> Diffusi
     weights = average_of(run / SNAPSHOTS, length, step)
     model = load(run, "float32")
     model.network.set_weights(weights)
-    card = {"training": {**model.card.get("training", {}), "average_length": length, "step": step}}
+    kept = {name: model.card[name] for name in ("guidance",) if name in model.card}
+    card = {**kept, "training": {**model.card.get("training", {}), "average_length": length, "step": step}}
     return DiffusionModel(
         model.config, model.network, model.normalizer, "auto", card, is_final=True, classes=model.classes
     )
@@ -36,12 +37,12 @@ def save_best_average(
     KID is measured as the run measured it, unless there is but one length. `show` takes a line of progress. Raises
     UserError as `averaged_model` does, and OSError without an encoder.
     """
-    config = from_json(TrainConfig, json.loads((run / "config.json").read_text()))
     if len(lengths) == 1:
         model = averaged_model(run, lengths[0], step)
-        save(model, stem, training=model.card["training"])
+        save(model, stem, **model.card)
         return {}
     show("reading pictures")
+    config = from_json(TrainConfig, json.loads((run / "config.json").read_text()))
     images = load_images(config.dataset, "validation", config.model.network.image_size)
     encoder = InceptionEncoder(config.kid_block, config.inception_weights)
     measure, protocol = kid_meter(encoder, images[measuring_order(len(images))][: config.kid_images])
@@ -52,5 +53,5 @@ def save_best_average(
         kids[length] = measure(model)
         if kids[length].page_kid == min(kid.page_kid for kid in kids.values()):
             told = {"value": kids[length].kid, "page_value": kids[length].page_kid, "protocol": protocol}
-            save(model, stem, training=model.card["training"], kid=told)
+            save(model, stem, **model.card, kid=told)
     return kids

@@ -94,11 +94,12 @@ def average_of(folder: Path, length: float, step: int | None = None) -> Arrays:
 
     Raises UserError where there are no snapshots, or for a length that is none.
     """
+    exponent = exponent_of(length)
     paths = {int(path.stem.removeprefix("step_")): path for path in sorted(folder.glob("step_*.npz"))}
     steps = [number for number in paths if step is None or number <= step]
     if not steps:
         raise UserError(f"{folder} has no snapshots: a run writes them if it has average_lengths.")
-    wanted = Profile(max(steps), exponent_of(length))
+    wanted = Profile(max(steps), exponent)
     profiles = [Profile(number, exponent_of(kept)) for number in steps for kept in _lengths_in(paths[number])]
     factors = iter(combination(profiles, wanted))
     total: Arrays = []

@@ -55,7 +55,11 @@ def new_optimizer(config: TrainConfig, total_steps: int, loss_scaling: bool) -> 
     schedule: Any = config.learning_rate
     if config.warmup_steps or config.learning_rate_decay != "none":
         schedule = LearningRate(config.learning_rate, config.warmup_steps, config.learning_rate_decay, total_steps)
-    settings = {"weight_decay": config.weight_decay, "epsilon": 1e-8, "global_clipnorm": config.clip_norm or None}
+    settings: dict[str, Any] = {
+        "weight_decay": config.weight_decay,
+        "epsilon": 1e-8,
+        "global_clipnorm": config.clip_norm or None,
+    }
     if config.optimizer == "muon":
         optimizer: Any = Muon(schedule, adam_weight_decay=config.weight_decay, **settings)
     elif config.distribute == "mirrored" and config.clip_norm:

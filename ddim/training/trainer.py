@@ -28,7 +28,7 @@ from ddim.training.devices import devices, network_precision
 from ddim.training.examples import Batches, training_examples
 from ddim.training.learning import AfterEachBatch, compile_losses, diverged, learning_network, new_optimizer
 from ddim.training.report import Report
-from ddim.training.validation import Kids, kid_meter, measuring_order, save_samples, validation_losses
+from ddim.training.validation import GUIDANCE, Kids, kid_meter, measuring_order, save_samples, validation_losses
 
 NUM_SNAPSHOTS = 20
 
@@ -57,7 +57,7 @@ class Trainer:
         if self.steps_per_epoch == 0:
             raise UserError(f"{len(images)} training pictures do not fill one batch of {config.batch_size}.")
 
-        # Networks: one learns, on all devices; `model` holds its average, on one: all that is ever shown.
+        # Networks: one learns, on all devices; `model` holds its average after each epoch: all that is ever shown.
         self.model = _initial_model(config, images, classes)
         with self.devices():
             self._build_learner()
@@ -116,7 +116,6 @@ class Trainer:
         batches = Batches(self.examples_at, self.progress.step, end)
         with self.devices():
             self.learner.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
-        self.model.network.set_weights(self.averages[0])
 
     def _average(self) -> None:
         lengths, step = self.config.average_lengths, self.progress.step
@@ -128,29 +127,32 @@ class Trainer:
         """Measure, show, keep the weights if they are the best so far, and log."""
         progress = self.progress
         progress.epochs_done += 1
+        self.model.network.set_weights(self.averages[0])
         self.report.show(f"epoch {progress.epochs_done}/{self.config.epochs}  measuring")
         losses = {name: total / progress.loss_count for name, total in progress.loss_sums.items()}
         validation = self.measure_losses()
         if not math.isfinite(validation["val_loss"]):
             raise FloatingPointError(diverged(validation["val_loss"], progress.step))
-        kids = self.measure_kids(self.model) if self.measure_kids else Kids(None, None)
+        kids = self.measure_kids(self.model) if self.measure_kids else None
+        measured = kids._asdict() if kids else dict.fromkeys(Kids._fields)
         save_samples(self.model, self.run / "samples" / f"epoch_{progress.epochs_done:04d}.png")
 
         if self.config.average_lengths and progress.epochs_done % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
             save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
 
-        measure = validation["val_loss"] if kids.page_kid is None else kids.page_kid
+        measure = kids.page_kid if kids else validation["val_loss"]
         if progress.best is None or measure < progress.best:
             progress.best, progress.best_epoch = measure, progress.epochs_done
             save(
                 self.model,
                 self.run / BEST,
                 training={**asdict(self.config), "epoch": progress.epochs_done, "step": progress.step},
-                kid={"value": kids.kid, "page_value": kids.page_kid, "protocol": self.kid_protocol},
+                kid={"value": measured["kid"], "page_value": measured["page_kid"], "protocol": self.kid_protocol},
                 val_loss=validation["val_loss"],
+                **({"guidance": GUIDANCE} if self.model.classes else {}),
             )
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
-        metrics = {**losses, **validation, **kids._asdict(), "kid_std": None}
+        metrics = {**losses, **validation, **measured, "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
         progress.seconds, progress.loss_sums, progress.loss_count = 0.0, {}, 0
 

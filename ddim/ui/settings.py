@@ -126,6 +126,9 @@ def read(
     `held` is what those controls that a value can be added to hold now, if a picture is sent.
     """
     kept, ignored, warnings = {}, [], []
+    checksum = str(values.get("sha256", values.get("sha")) or "")
+    if "weights" not in values and (name := _weights_of(checksum, runs_dir)):
+        values = {**values, "weights": name}
     for name in settings.keys() & values.keys():
         try:
             add = settings[name].add if held and name in held else None
@@ -148,8 +151,7 @@ def read(
     if ignored:
         names = ", ".join(name for name in settings if name in ignored)
         warnings.append(f"These settings have values that are not possible here, and were ignored: {names}.")
-    checksum = values.get("sha256", values.get("sha"))
-    if checksum is not None and (warning := _warning_of_other_weights(kept, str(checksum), runs_dir)):
+    if ("sha256" in values or "sha" in values) and (warning := _warning_of_other_weights(kept, checksum, runs_dir)):
         warnings.append(warning)
     return kept, warnings
 
@@ -193,6 +195,15 @@ def _read_sampling(name: str, value: Any) -> Any:
 def _written(value: Any) -> str:
     """A value as an address has it."""
     return str(value).lower() if isinstance(value, bool) else written(value)
+
+
+def _weights_of(checksum: str, runs_dir: str) -> str | None:
+    """The first weights with this checksum, or the beginning of one: they may not be what the page opens with."""
+    for name in available(runs_dir) if checksum else ():
+        with suppress(UserError, OSError):
+            if read_card(find(name))["sha256"].startswith(checksum):
+                return name
+    return None
 
 
 def _warning_of_other_weights(kept: Mapping[str, Any], checksum: str, runs_dir: str) -> str | None:

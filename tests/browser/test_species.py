@@ -1,4 +1,4 @@
-"""Weights with classes as visitors meet them: a list of species with pictures, and the same noise as several of them."""
+"""Weights with classes as visitors meet them: a list with pictures, and the same noise as several species."""
 
 import pytest
 

@@ -15,10 +15,12 @@ TRAIN_OPTIONS = """
     upsampling attention-levels residual-scaling clip-norm learning-rate learning-rate-decay weight-decay ema-momentum
     embedding-size embedding-max-frequency widths block-depth batch-size image-size epochs repetitions precision seed
     dataset runs-dir run preset init-weights resume kid-block inception-weights distribute tensorboard
+    patch-size conditioning class-conditional class-dropout time-sampling warmup-steps average-lengths optimizer skips
+    attention-once
 """
 SAMPLE_OPTIONS = """
     weights seed num-images num-steps solver eta variance node-placement min-signal-rate max-signal-rate precision
-    output
+    output class-name guidance each-class
 """
 
 
@@ -82,6 +84,13 @@ WRONG_TRAININGS = {
     "--preset luxury": "--preset",
     "--distribute everywhere": "--distribute",
     "--kid-block mixed11": "--kid-block",
+    "--class-conditional": "set conditioning to 'blocks'",
+    "--class-dropout 1": "class_dropout must be at least 0 and below 1",
+    "--average-lengths 0.5": "above 0 and up to 0.28",
+    "--average-lengths long": "--average-lengths",
+    "--time-sampling log_normal --max-signal-rate 1": "max_signal_rate must be below 1",
+    "--warmup-steps -1": "warmup_steps must not be below 0",
+    "--optimizer sgd": "--optimizer",
     "--resume": "There is no run",
 }
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from commands import assert_refused, listed_options, run
 from decoding import decode, gif_blocks, webp_chunks
+from PIL import Image
 from tiny_runs import run_python
 
 from ddim.making.compare import PLAYBACK, Comparison, Contender, compare, frames_of
 from ddim.making.film import animate, frame_of
+from ddim.making.generate import generate
 from ddim.making.recipe import Recipe, Weights
 from ddim.making.walk import WalkConfig, interpolate
 from ddim.media.animation import ExportConfig, save_animation
@@ -170,3 +172,41 @@ def test_a_wrong_value_waits_for_no_network():
         wrong = ["compare --num-steps 5-1", "interpolate --seeds 3,8 --eta 1", "animate --num-images 13"]
         print([main(arguments.split()) for arguments in wrong], {"keras", "tensorflow"} & sys.modules.keys())"""
     assert run_python("-c", program).strip() == "[2, 2, 2] set()"
+
+
+def test_sample_shows_each_class_once_out_of_one_noise(capfd, tmp_path, species_model):
+    save(species_model, tmp_path / "species")
+    output = tmp_path / "classes.png"
+    options = ("--seed", "3", "--num-steps", "3", "--each-class", "--rows", "1", "--output", output)
+    code, lines = run(capfd, "sample", "--weights", tmp_path / "species", "--precision", "float32", *options)
+    assert (code, len(lines)) == (0, 1)
+    assert "seed 3 as each of 3 classes" in lines[0]
+    sheet = np.asarray(Image.open(output)).astype(int)
+    model = load(tmp_path / "species", "float32")
+    for place, name in enumerate(("rose", "sunflower", "tulip")):
+        own = generate(model, [3], num_steps=3, class_name=name)[0]
+        assert np.abs(sheet[:, 8 * place : 8 * place + 8] - own).max() <= 1
+
+
+def test_a_command_makes_pictures_of_a_class_with_guidance(capfd, tmp_path, species_model):
+    save(species_model, tmp_path / "species")
+    options = ("--class-name", "Rose", "--guidance", "2.5", "--num-images", "1", "--num-steps", "3")
+    output = made(capfd, "sample", tmp_path / "species", tmp_path / "rose.png", *options)
+    own = generate(load(tmp_path / "species", "float32"), [0], num_steps=3, class_name="rose", guidance=2.5)[0]
+    assert np.abs(np.asarray(Image.open(output)).astype(int) - own).max() <= 1
+    assert (read(output)["class_name"], read(output)["guidance"]) == ("Rose", 2.5)
+
+
+def test_a_walk_of_the_command_goes_from_class_to_class(capfd, tmp_path, species_model):
+    save(species_model, tmp_path / "species")
+    options = ("--seeds", "3:rose,8:tulip", "--frames", "3", "--num-steps", "3")
+    film = made(capfd, "interpolate", tmp_path / "species", tmp_path / "walk.webp", *options)
+    assert (read(film)["seeds"], read(film)["class_names"]) == ([3, 8], ["rose", "tulip"])
+
+
+def test_classes_and_guidance_are_compared_side_by_side(capfd, tmp_path, species_model):
+    save(species_model, tmp_path / "species")
+    options = ("--class-names", "rose,tulip", "--guidances", "1,2", "--num-steps", "2", "--seeds", "3")
+    output = made(capfd, "compare", tmp_path / "species", tmp_path / "compare.png", *options)
+    recipe = read(output)
+    assert (recipe["class_names"], recipe["guidances"]) == (["rose", "tulip"], [1.0, 2.0])

@@ -484,6 +484,15 @@ def test_the_first_average_makes_the_pictures_and_the_last_snapshot_holds_both(l
                 np.testing.assert_array_equal(array, arrays[f"{length}/{index}"])
 
 
+def test_a_run_stopped_before_an_epoch_was_measured_measures_its_average(tmp_path, dataset, every_batch):
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    config = tiny_config(dataset, epochs=1)
+    train(config, whole)
+    assert train(config, run, at_step(STEPS_PER_EPOCH, send(signal.SIGTERM))) == signal.SIGTERM
+    assert train(config, run) is None
+    assert epochs_of(run)[0]["val_loss"] == pytest.approx(epochs_of(whole)[0]["val_loss"], rel=1e-5)
+
+
 def test_a_set_without_classes_cannot_teach_any(tmp_path, dataset):
     with pytest.raises(ValueError, match="has no two classes with 10 pictures each: leave out class_conditional"):
         train(tiny_config(dataset, **CLASSES), tmp_path / "run")

@@ -93,6 +93,7 @@ def test_the_address_of_a_recipe_brings_its_settings_back(model, weights, settin
     recipe = recipe_of_some(model, **sampling)
     kept = brought_back(recipe, settings, weights)
     told = recipe.to_json()
+    assert kept.pop("guidance") == 1  # which is told only where it is not
     assert SampleConfig().to_json() | kept == {name: told[name] for name in told if name != "sha256"}
 
 
@@ -181,6 +182,15 @@ def test_what_may_not_be_asked_for_is_ignored_and_said(weights, settings, query,
     kept, warnings = all_settings.read(settings["generate"], all_settings.told(query), Path(weights).parent)
     assert kept == {}
     assert warnings == [f"These settings have values that are not possible here, and were ignored: {ignored}."]
+
+
+def test_an_address_without_a_name_finds_its_weights_by_their_checksum(settings, weights, species_weights):
+    runs_dir = Path(weights).parent
+    for name in (weights, species_weights):
+        checksum = ddim.load(name).card["sha256"]
+        kept, warnings = all_settings.read(settings["generate"], {"seed": "7", "sha": checksum[:8]}, runs_dir)
+        assert (kept["weights"], warnings) == (name, [])
+    assert "weights" not in all_settings.read(settings["generate"], {"seed": "7"}, runs_dir)[0]
 
 
 def test_settings_of_other_weights_say_so(model, weights, settings):

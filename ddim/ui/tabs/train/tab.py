@@ -120,9 +120,10 @@ def _wire_starting(page: Page, runs_dir: str) -> None:
     start = named(start_training, inputs)
     page.start.click(start, list(inputs.values()), page.view.run, api_name="start_training", **QUEUED)
     page.preset.change(options_of, page.preset, [page.options[name] for name in preset_values("quick")], **PRIVATE)
-    page.options["class_conditional"].input(
+    learn_classes: Any = page.options["class_conditional"]
+    learn_classes.input(
         None,
-        [page.options["class_conditional"], page.options["conditioning"]],
+        [learn_classes, page.options["conditioning"]],
         page.options["conditioning"],
         js="(learned, conditioning) => learned ? 'blocks' : conditioning",  # or no class would be heard
         **PRIVATE,

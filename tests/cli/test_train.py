@@ -1,0 +1,85 @@
+"""The commands that make weights of a run afterwards, and say what weights are."""
+
+import shutil
+
+import numpy as np
+import pytest
+from commands import assert_refused, run
+from tiny_runs import tiny_config
+
+import ddim
+import ddim.training.averaged_weights
+from ddim.model.weights import save
+from ddim.training.averages import average_of
+from ddim.training.train import train
+
+
+@pytest.fixture(scope="module")
+def averaged_run(tmp_path_factory, dataset):
+    """A run with snapshots of averages of two lengths."""
+    folder = tmp_path_factory.mktemp("runs") / "averaged"
+    train(tiny_config(dataset, epochs=6, average_lengths=(0.05, 0.1), kid_images=6), folder)
+    return folder
+
+
+def test_info_tells_size_work_and_meaning(capsys, tiny_weights, species_model, tmp_path):
+    assert run(capsys, "info", tiny_weights)[0] == 0
+    save(species_model, tmp_path / "species", kid={"value": 0.012, "protocol": "mean colour"})
+    assert ddim.cli.main.main(["info", str(tmp_path / "species")]) == 0
+    told = capsys.readouterr().out
+    assert f"{species_model.network.count_params():,} weights" in told
+    assert "multiply-adds a picture" in told
+    assert "velocity, cosine schedule, signal rates 0.02 to 0.999" in told
+    assert "classes: 3, rose, sunflower, tulip" in told
+    assert "KID: 0.012, mean colour" in told
+
+
+def test_info_about_no_weights_is_refused_in_one_line(capfd):
+    assert_refused(capfd, "info", "roses", because="No weights are called 'roses'")
+
+
+@pytest.mark.slow
+def test_average_makes_weights_of_any_length_without_touching_the_best(capfd, averaged_run, tmp_path):
+    best = (averaged_run / "best.weights.h5").read_bytes()
+    code, _ = run(capfd, "average", averaged_run, "--length", "0.08", "--output", tmp_path / "average")
+    assert code == 0
+    model = ddim.load(tmp_path / "average", "float32")
+    for weight, expected in zip(model.network.get_weights(), average_of(averaged_run / "snapshots", 0.08), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert model.card["training"]["average_length"] == 0.08
+    assert (averaged_run / "best.weights.h5").read_bytes() == best
+
+
+class Encoder:
+    """Stands in for InceptionV3: the features of a picture are the means of its channels."""
+
+    protocol = "mean colour"
+
+    def __init__(self, block, weights_path):
+        pass
+
+    def features(self, images):
+        return images.mean(axis=(1, 2)) / 255
+
+
+@pytest.mark.slow
+def test_of_several_lengths_the_one_with_the_lowest_kid_is_kept(capfd, averaged_run, monkeypatch):
+    monkeypatch.setattr(ddim.training.averaged_weights, "InceptionEncoder", Encoder)
+    kids = ddim.training.averaged_weights.save_best_average(
+        averaged_run, averaged_run / "average", (0.05, 0.15, 0.1), None, lambda line: None
+    )
+    best = min(kids, key=lambda length: kids[length].page_kid)
+    card = ddim.load(averaged_run / "average").card
+    assert list(kids) == [0.05, 0.15, 0.1]
+    assert card["training"]["average_length"] == best
+    assert card["kid"]["page_value"] == kids[best].page_kid
+
+
+def test_what_cannot_be_averaged_is_refused_in_one_line(capfd, tmp_path, tiny_weights):
+    assert_refused(capfd, "average", tmp_path / "nowhere", "--length", "0.1", because="There is no run")
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "config.json").write_text("{}")
+    for suffix in (".weights.h5", ".json"):
+        shutil.copy(f"{tiny_weights}{suffix}", tmp_path / "plain" / f"best{suffix}")
+    assert_refused(capfd, "average", tmp_path / "plain", "--length", "0.1", because="has no snapshots")
+    assert_refused(capfd, "average", tmp_path / "plain", "--length", "0.5", because="above 0 and up to 0.28")
