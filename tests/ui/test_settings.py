@@ -184,10 +184,10 @@ def test_what_may_not_be_asked_for_is_ignored_and_said(weights, settings, query,
     assert warnings == [f"These settings have values that are not possible here, and were ignored: {ignored}."]
 
 
-def test_an_address_without_a_name_finds_its_weights_by_their_checksum(settings, weights, species_weights):
+def test_an_address_without_a_name_finds_its_weights_by_their_checksum(settings, weights):
     runs_dir = Path(weights).parent
-    for name in (weights, species_weights):
-        checksum = ddim.load(name).card["sha256"]
+    for name in (weights, "flowers64"):
+        checksum = load(name).card["sha256"]
         kept, warnings = all_settings.read(settings["generate"], {"seed": "7", "sha": checksum[:8]}, runs_dir)
         assert (kept["weights"], warnings) == (name, [])
     assert "weights" not in all_settings.read(settings["generate"], {"seed": "7"}, runs_dir)[0]
