@@ -1,6 +1,7 @@
 """The settings of the tab Interpolate: its controls, how their values are read, and what a picture sent here does."""
 
 import json
+import random
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,7 +11,8 @@ from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
 from ddim.ui import controls
-from ddim.ui.handlers import PRIVATE
+from ddim.ui.handlers import PRIVATE, REFUSING, errors_shown
+from ddim.ui.models import class_names_of
 from ddim.ui.reading import read_number, read_switch
 from ddim.ui.settings import MAX_SEEDS, Setting, sampling_settings, weights_setting
 
@@ -53,6 +55,7 @@ def lay_out(runs_dir: str) -> Controls:
             info="For a walk, its 2 to 8 stops, such as 3,8,21. For a plane, its 4 corners: top left, top right, "
             "bottom left, bottom right. Each may have a species of its own: 3:rose,8:sunflower.",
         )
+        between_classes = gr.Button("From species to species", size="sm", visible=False)
         with gr.Column(elem_classes="walk-only", variant="compact"):
             walk = {
                 "frames": controls.slider("frames", default.frames),
@@ -65,8 +68,25 @@ def lay_out(runs_dir: str) -> Controls:
         weights = controls.weights_selector(runs_dir)
         sampling = controls.sampling_controls(weights, controls.PRESETS, without=("eta", "variance"))
     gr.Markdown(WHY_NO_ETA, elem_classes="note")
+    _wire_classes(between_classes, seeds, weights)
     mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **PRIVATE)
     return Controls(mode, seeds, walk, size, weights, sampling)
+
+
+def _wire_classes(between_classes: gr.Button, seeds: gr.Textbox, weights: gr.Dropdown) -> None:
+    """Where weights have classes, a button gives each seed one of its own."""
+
+    def with_classes(held: str, weights: str) -> str:
+        with errors_shown():
+            stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
+        return Stops(stops, tuple(random.sample(names, k=len(stops)))).written()
+
+    def is_shown(weights: str) -> gr.Button:
+        return gr.Button(visible=len(controls.class_choices(weights)) > MAX_STOPS)
+
+    between_classes.visible = is_shown(weights.value).visible
+    weights.change(is_shown, weights, between_classes, **PRIVATE)
+    between_classes.click(with_classes, [seeds, weights], seeds, **REFUSING)
 
 
 def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
