@@ -9,7 +9,8 @@ from typing import Any
 from ddim.cli.terminal import show, show_last
 from ddim.configuration import add_options, from_json, from_options, numbers
 from ddim.errors import UserError
-from ddim.evaluation.evaluate import EvaluateConfig, chart, evaluate, table, to_json
+from ddim.evaluation.evaluate import EvaluateConfig, evaluate
+from ddim.evaluation.report import chart, table, to_json
 from ddim.media.images import save_png
 from ddim.model.weights import WEIGHTS_SUFFIX, load
 from ddim.training.config import PRESETS, TrainConfig

@@ -40,7 +40,8 @@ class NoiseLevelEmbedding(layers.Layer):
 
     def call(self, noise_variances: Tensor) -> Tensor:
         """Noise variances (B,) -> (B, size) float32."""
-        log_ratios = (ops.log(noise_variances) - ops.log1p(-noise_variances)) / 2
+        variances = ops.clip(noise_variances, 1e-7, 1 - 1e-7)  # finite even where float32 rounds to 0 or 1
+        log_ratios = (ops.log(variances) - ops.log1p(-variances)) / 2
         return _waves(log_ratios / 4, self.size, self.max_frequency)
 
 

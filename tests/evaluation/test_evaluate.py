@@ -9,9 +9,10 @@ import ddim
 from ddim.data import Pictures
 from ddim.evaluation import evaluate as module
 from ddim.evaluation.classifier import Classifier
-from ddim.evaluation.evaluate import EvaluateConfig, chart, evaluate, table, to_json
+from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.kid import kid_of_batches, kid_of_subsets
 from ddim.evaluation.precision_recall import precision_recall
+from ddim.evaluation.report import chart, table, to_json
 from ddim.media.chart import COLOURS
 from ddim.model.classes import drawn_class
 from ddim.model.weights import save
@@ -34,7 +35,7 @@ def weights(tiny_model, tmp_path, monkeypatch):
     pictures = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
     parts = {"train": pictures[:40], "validation": pictures[40:]}
     monkeypatch.setattr(module, "InceptionEncoder", MeanEncoder)
-    # Half are of one class, half of another, which are told apart by what is added to their red.
+    # Half are of one class, half of another, which are told apart by how red they are.
     names = np.array(["rose", "tulip"] * 30)
     pictures[names == "tulip", ..., 0] //= 2
     classes = {"train": names[:40], "validation": names[40:]}

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ddim.model.layers import DepthToSpace, FusedAttention, FusedBatchNormalization, SpaceToDepth
+from ddim.model.layers import DepthToSpace, FusedAttention, FusedBatchNormalization, NoiseLevelEmbedding, SpaceToDepth
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the operation is TensorFlow's")
 
@@ -49,6 +49,13 @@ def test_what_is_learned_is_used_afterwards():
     layer.build(FEATURES.shape)
     layer.set_weights([np.full(5, 3, np.float32), np.full(5, 4, np.float32)])
     np.testing.assert_allclose(layer(FEATURES, training=False), (FEATURES - 3) / np.sqrt(4.001), rtol=1e-4, atol=1e-5)
+
+
+def test_the_embedding_of_a_noise_level_is_finite_where_float32_rounds_it_to_all_or_nothing():
+    waves = NoiseLevelEmbedding(8, max_frequency=4.0)(np.array([0, 1e-9, 1 - 1e-9, 1], np.float32))
+    assert np.isfinite(waves).all()
+    np.testing.assert_array_equal(waves[0], waves[1])
+    np.testing.assert_array_equal(waves[2], waves[3])
 
 
 def test_attention_in_few_operations_is_that_of_keras():
