@@ -43,10 +43,13 @@ class EncodedPicture(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """Pictures (N, S, S, 3) uint8, and the names of their classes (N,), empty where a picture has none."""
+    """Pictures (N, S, S, 3) uint8, the names of their classes (N,), empty where a picture has none, and a checksum of
+    the names of all pictures, by which the same set is known wherever it lies.
+    """
 
     images: np.ndarray
     class_names: np.ndarray
+    checksum: str = ""
 
 
 def load_images(dataset: str, split: Split, image_size: int) -> np.ndarray:
@@ -73,10 +76,12 @@ def load_pictures(dataset: str, split: Split, image_size: int) -> Pictures:
     pictures = folder_pictures(dataset, split) if dataset.startswith(FOLDER_PREFIX) else tfds_pictures(dataset, split)
     problems: list[str] = []
     class_names: list[str] = []
+    checksum = hashlib.sha256()
 
     def readable() -> Iterator[np.ndarray]:
         for picture, image in read_pictures(pictures, image_size, problems):
             class_names.append(picture.class_name)
+            checksum.update(f"{picture.name}\n".encode(errors="surrogateescape"))
             yield image
 
     images = np.fromiter(readable(), np.dtype((np.uint8, (image_size, image_size, 3))))
@@ -88,7 +93,7 @@ def load_pictures(dataset: str, split: Split, image_size: int) -> Pictures:
     if problems:
         total = len(images) + len(problems)
         logger.warning("Skipped %d of %d %s pictures of %s; %s.", len(problems), total, split, dataset, problems[0])
-    return Pictures(images, np.array(class_names))
+    return Pictures(images, np.array(class_names), checksum.hexdigest())
 
 
 def read_pictures(

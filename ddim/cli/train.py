@@ -1,19 +1,19 @@
 """The commands train, average, evaluate and info: they make weights, measure them, and say what they are."""
 
-import json
 import signal
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ddim.cli.terminal import show, show_last
-from ddim.configuration import add_options, from_json, from_options, numbers
+from ddim.configuration import add_options, from_options, numbers
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
 from ddim.media.images import save_png
 from ddim.model.weights import WEIGHTS_SUFFIX, load
-from ddim.training.config import PRESETS, TrainConfig
+from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.train import train
 
 
@@ -26,23 +26,25 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
     parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
     parser.add_argument("--resume", action="store_true", help="Go on with RUN from its last checkpoint and options.")
+    parser.add_argument(
+        "--accept-changed-data", action="store_true", help="Go on although the pictures are not those of before."
+    )
     parser.add_argument("--preset", choices=PRESETS, default="tutorial", help="Where the defaults come from.")
     add_options(parser, TrainConfig, without=["num_classes"])  # as many as the pictures have
 
 
-def _train(runs_dir: Path, run: str, resume: bool, preset: str, **options: Any) -> int:
+def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
     folder = runs_dir / run
-    if resume and not (folder / "config.json").exists():
-        raise UserError(f"There is no run {folder} to resume.")
     if (folder / "checkpoints").exists() and not resume:
         raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
-    if resume and options:
-        raise UserError("A resumed run keeps its own options: give only --run, --runs-dir and --resume.")
     if resume:
-        config = from_json(TrainConfig, json.loads((folder / "config.json").read_text()))
+        if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
+            changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
+            raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
+        config = replace(config_of_run(folder), **options)
     else:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(config, folder, show)
+    stopped_by = train(with_absolute_paths(config), folder, show, accept_changed_data)
     show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 

@@ -1,16 +1,14 @@
 """Weights of a run with an average of any length, made after it out of its snapshots."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ddim.configuration import from_json
 from ddim.data import load_images
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.weights import load, save
 from ddim.training.averages import SNAPSHOTS, average_of
-from ddim.training.config import TrainConfig
+from ddim.training.config import config_of_run
 from ddim.training.validation import Kids, kid_meter, measuring_order
 
 
@@ -42,7 +40,7 @@ def save_best_average(
         save(model, stem, **model.card)
         return {}
     show("reading pictures")
-    config = from_json(TrainConfig, json.loads((run / "config.json").read_text()))
+    config = config_of_run(run)
     images = load_images(config.dataset, "validation", config.model.network.image_size)
     encoder = InceptionEncoder(config.kid_block, config.inception_weights)
     measure, protocol = kid_meter(encoder, images[measuring_order(len(images))][: config.kid_images])

@@ -1,11 +1,14 @@
 """What a training run is asked for."""
 
+import json
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from ddim.configuration import check_choices
+from ddim.configuration import check_choices, from_json
+from ddim.data import FOLDER_PREFIX
 from ddim.diffusion.noise import SEED_BOUND
 from ddim.errors import UserError
 from ddim.model.diffusion_model import ModelConfig, PredictionType
@@ -20,6 +23,9 @@ Distribute = Literal["none", "mirrored", "data_parallel"]
 KidBlock = Literal[
     "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
 ]  # fmt: skip
+
+RESUMABLE = ("dataset", "epochs", "inception_weights", "checkpoint_minutes", "distribute", "precision")
+"""Options that a resumed run may be given anew: they do not change what it has learned."""
 
 StopRequested = Callable[[], signal.Signals | None]
 """Returns the signal that asked a run to stop, or None."""
@@ -121,6 +127,35 @@ class TrainConfig:
             )
         if self.time_sampling == "log_normal" and self.model.max_signal_rate == 1:
             raise UserError("With time_sampling 'log_normal', max_signal_rate must be below 1.")
+
+
+def config_of_run(run: Path) -> TrainConfig:
+    """What a run was asked for. Raises UserError where there is none, or where it is damaged or of another version."""
+    path = run / "config.json"
+    if not path.is_file():
+        raise UserError(f"There is no run {run}: {path.name} is missing.")
+    try:
+        return from_json(TrainConfig, json.loads(path.read_text()))
+    except UserError:
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged or of another version, so the run cannot go on: {error}.") from error
+
+
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """The same, but a run that is resumed from elsewhere still finds its pictures and weights."""
+    paths: dict[str, Any] = {}
+    if config.dataset.startswith(FOLDER_PREFIX) and config.dataset != FOLDER_PREFIX:
+        paths["dataset"] = f"{FOLDER_PREFIX}{_absolute(config.dataset.removeprefix(FOLDER_PREFIX))}"
+    if config.inception_weights:
+        paths["inception_weights"] = str(_absolute(config.inception_weights))
+    if config.init_weights and Path(config.init_weights).parent != Path("."):  # not just a name
+        paths["init_weights"] = str(_absolute(config.init_weights))
+    return replace(config, **paths)
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
 
 
 PRESETS: dict[str, dict[str, Any]] = {

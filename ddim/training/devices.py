@@ -12,17 +12,22 @@ from ddim.model.unet import Precision
 from ddim.training.config import Distribute, TrainingPrecision
 
 
+def resolved_precision(precision: TrainingPrecision) -> TrainingPrecision:
+    """The precision to train in; "auto" is float16 on a GPU, bfloat16 where the processor has it, else float32."""
+    if precision != "auto":
+        return precision
+    has_gpu = bool(keras.distribution.list_devices("gpu"))
+    return "float16" if has_gpu else "bfloat16" if has_native_bfloat16() else "float32"
+
+
 def network_precision(precision: TrainingPrecision) -> Precision:
-    """The Keras policy to train in; "auto" is float16 on a GPU, bfloat16 where the processor has it, else float32."""
-    if precision == "auto":
-        has_gpu = bool(keras.distribution.list_devices("gpu"))
-        precision = "float16" if has_gpu else "bfloat16" if has_native_bfloat16() else "float32"
+    """The Keras policy to train in."""
     policies: dict[str, Precision] = {
         "float32": "float32",
         "bfloat16": "mixed_bfloat16",
         "float16": "mixed_float16",
     }
-    return policies[precision]
+    return policies[resolved_precision(precision)]
 
 
 def devices(distribute: Distribute, batch_size: int) -> Callable[[], AbstractContextManager]:

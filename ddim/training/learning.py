@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -67,6 +67,23 @@ def new_optimizer(config: TrainConfig, total_steps: int, loss_scaling: bool) -> 
     else:
         optimizer = keras.optimizers.AdamW(schedule, **settings)
     return keras.optimizers.LossScaleOptimizer(optimizer) if loss_scaling else optimizer
+
+
+def optimizer_state(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> dict[str, keras.Variable]:
+    """What an optimizer of these variables remembers, by names that no backend or precision changes.
+
+    Neither the learning rate, which the configuration decides, nor the scale of losses, which finds itself anew.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    places = {variable.path.replace("/", "_"): place for place, variable in enumerate(variables)}
+    state = {"iteration": inner.iterations}
+    for variable in inner.variables:
+        owner, _, slot = variable.path.rpartition("/")[2].rpartition("_")
+        if owner in places:
+            state[f"{slot}/{places[owner]}"] = variable
+    return state
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):

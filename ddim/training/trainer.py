@@ -22,11 +22,18 @@ from ddim.model.unet import Form, build_unet
 from ddim.model.weights import BEST, load, save
 from ddim.runs.folder import cut_metrics
 from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot, update_average
-from ddim.training.checkpoints import Variables, restore_checkpoint, save_checkpoint
+from ddim.training.checkpoints import Progress, Variables, restore_checkpoint, save_checkpoint
 from ddim.training.config import StopRequested, TrainConfig
 from ddim.training.devices import devices, network_precision
 from ddim.training.examples import Batches, training_examples
-from ddim.training.learning import AfterEachBatch, compile_losses, diverged, learning_network, new_optimizer
+from ddim.training.learning import (
+    AfterEachBatch,
+    compile_losses,
+    diverged,
+    learning_network,
+    new_optimizer,
+    optimizer_state,
+)
 from ddim.training.report import Report
 from ddim.training.validation import GUIDANCE, Kids, kid_meter, measuring_order, save_samples, validation_losses
 
@@ -36,8 +43,18 @@ NUM_SNAPSHOTS = 20
 class Trainer:
     """A run in memory: the pictures, the network that learns, its average, and where it stands."""
 
-    def __init__(self, config: TrainConfig, run: Path, report: Report, pictures: Pictures, validation: Pictures):
-        """Raises UserError for too few pictures or classes, and for weights that do not fit."""
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: Path,
+        report: Report,
+        pictures: Pictures,
+        validation: Pictures,
+        accept_changed_data: bool = False,
+    ):
+        """Raises UserError for too few pictures or classes, for weights that do not fit, for checkpoints that cannot be
+        used, and for other pictures than the run has learned from, unless they are accepted.
+        """
         classes = classes_of(pictures.class_names.tolist()) if config.class_conditional else {}
         if config.class_conditional and len(classes) < 2:
             raise UserError(
@@ -76,6 +93,7 @@ class Trainer:
 
         # Where it stands.
         self.progress = restore_checkpoint(run / "checkpoints", self._variables())
+        _check_data(self.progress, described(pictures, validation), accept_changed_data)
         self.checkpoint_time = time.monotonic()
         cut_metrics(run, self.progress.step, self.progress.epochs_done)
 
@@ -103,8 +121,8 @@ class Trainer:
 
     def learn(self, stop_requested: StopRequested) -> None:
         """The rest of the epoch under way, unless a stop is requested."""
-        end = (self.progress.epochs_done + 1) * self.steps_per_epoch
-        if self.progress.step == end:  # stopped between the last batch and the measuring
+        end = self.progress.epoch_began + self.steps_per_epoch
+        if self.progress.step >= end:  # stopped between the last batch and the measuring
             return
 
         def after_batch(losses: dict[str, float]) -> None:
@@ -154,7 +172,7 @@ class Trainer:
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
         metrics = {**losses, **validation, **measured, "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
-        progress.seconds, progress.loss_sums, progress.loss_count = 0.0, {}, 0
+        progress.epoch_began, progress.seconds, progress.loss_sums, progress.loss_count = progress.step, 0.0, {}, 0
 
     def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids] | None, str]:
         """How KIDs are measured and by which protocol, or None and why it is not."""
@@ -168,15 +186,30 @@ class Trainer:
         return kid_meter(encoder, images)
 
     def _variables(self) -> Variables:
-        return {
-            "network": self.network.weights,
-            "optimizer": self.optimizer.variables,
-            **{"average" + f"_{index}" * (index > 0): average for index, average in enumerate(self.averages)},
-        }
+        groups = {"network": self.network.weights}
+        groups |= {f"average_{number}": average for number, average in enumerate(self.averages)}
+        variables = {f"{group}/{place}": one for group, members in groups.items() for place, one in enumerate(members)}
+        return variables | optimizer_state(self.optimizer, self.learner.trainable_variables)
 
     def _save_checkpoint(self) -> None:
         save_checkpoint(self.run / "checkpoints", self.progress, self._variables())
         self.checkpoint_time = time.monotonic()
+
+
+def described(pictures: Pictures, validation: Pictures) -> str:
+    """What a run learns from and is measured by, to be told from another set or part of it."""
+    parts = {"training": pictures, "validation": validation}
+    return ", ".join(f"{len(part.images)} {name} pictures {part.checksum[:12]}".strip() for name, part in parts.items())
+
+
+def _check_data(progress: Progress, data: str, accept_changed_data: bool) -> None:
+    """Note the pictures of a run that begins or accepts them. Raises UserError if they are not those of before."""
+    if progress.data and progress.data != data and not accept_changed_data:
+        raise UserError(
+            f"The pictures have changed: the run has learned from {progress.data}, but there are {data} now. "
+            "Bring back those of before, or go on with these by --accept-changed-data."
+        )
+    progress.data = data
 
 
 def _initial_model(config: TrainConfig, images: np.ndarray, classes: dict[str, int]) -> DiffusionModel:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_errors_of_sample_are_one_line_in_a_process_of_its_own(tmp_path):
 def recorded_training(monkeypatch):
     """What `train` is called with, in place of training."""
     calls = []
-    monkeypatch.setattr(ddim.cli.train, "train", lambda config, folder, show: calls.append((config, folder)))
+    monkeypatch.setattr(ddim.cli.train, "train", lambda config, folder, *_: calls.append((config, folder)))
     return calls
 
 
@@ -147,9 +148,38 @@ def test_a_run_that_has_learned_is_not_begun_again(capfd, tmp_path, recorded_tra
 def test_a_resumed_run_keeps_its_own_options(capfd, tmp_path, recorded_training):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text("{}")
-    arguments = [*resume_arguments(tmp_path / "mine"), "--epochs", "3"]
-    assert_refused(capfd, *arguments, because="keeps its own options")
+    arguments = [*resume_arguments(tmp_path / "mine"), "--seed", "3", "--batch-size", "8"]
+    assert_refused(
+        capfd, *arguments, because="A resumed run keeps its --seed, --batch-size: of its options it takes --d"
+    )
     assert recorded_training == []
+
+
+def test_a_resumed_run_takes_what_does_not_change_it(capfd, tmp_path, monkeypatch, recorded_training):
+    monkeypatch.chdir(tmp_path)
+    run(capfd, "train", "--runs-dir", tmp_path, "--run", "mine", "--dataset", "folder:flowers")
+    ((first, folder),) = recorded_training
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(asdict(first)))
+    options = ("--dataset", "folder:elsewhere", "--epochs", "70", "--checkpoint-minutes", "1", "--precision", "float32")
+    assert run(capfd, *resume_arguments(folder), *options, "--inception-weights", "here.h5")[0] == 0
+    resumed, _ = recorded_training[1]
+    assert first.dataset == f"folder:{tmp_path / 'flowers'}"
+    assert resumed == replace(
+        first,
+        **{"dataset": f"folder:{tmp_path / 'elsewhere'}", "epochs": 70, "checkpoint_minutes": 1.0},
+        **{"precision": "float32", "inception_weights": str(tmp_path / "here.h5")},
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"model": 3}', '{"epochs": 3, "model": {"network": {}}, "x": 1}']
+)
+def test_a_run_whose_configuration_is_damaged_or_of_another_version_is_refused_in_one_line(capfd, tmp_path, content):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text(content)
+    assert_refused(capfd, *resume_arguments(tmp_path / "mine"), because="damaged or of another version")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["config.json"]
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,20 @@ class Variable:
     def __array__(self, dtype=None, copy=None):
         return self.value
 
+    @property
+    def shape(self):
+        return self.value.shape
+
     def assign(self, value):
         self.value = value
 
 
 def variables_of(number):
-    return {"network": [Variable(np.full((3, 2), number)), Variable(number)], "optimizer": [Variable([number])]}
+    return {
+        "network/0": Variable(np.full((3, 2), number)),
+        "network/1": Variable(number),
+        "iteration": Variable([number]),
+    }
 
 
 def save(folder, step):
@@ -32,7 +40,7 @@ def restored(folder):
     """The step of the progress that is restored, and the number in all variables; each by itself."""
     variables = variables_of(-1)
     progress = restore_checkpoint(folder, variables)
-    numbers = {float(number) for group in variables.values() for variable in group for number in variable.value.flat}
+    numbers = {float(number) for variable in variables.values() for number in variable.value.flat}
     assert len(numbers) == 1
     return progress.step, int(numbers.pop())
 
@@ -42,7 +50,7 @@ def names_in(folder):
 
 
 def test_what_was_saved_is_restored(tmp_path):
-    progress = Progress(12, 1, 3.5, {"loss": 0.1 + 0.2, "image_loss": 7.0}, 2, 0.25, 1)
+    progress = Progress(12, 1, 8, 3.5, {"loss": 0.1 + 0.2, "image_loss": 7.0}, 2, 0.25, 1, "12 training pictures")
     save_checkpoint(tmp_path / "checkpoints", progress, variables_of(12))
     assert restore_checkpoint(tmp_path / "checkpoints", variables_of(0)) == progress
     assert restored(tmp_path / "checkpoints") == (12, 12)
@@ -141,10 +149,29 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(tmp_path, name, 
 
 
 @every_damage
-def test_where_all_are_damaged_a_run_is_at_its_beginning(tmp_path, name, damage):
+def test_where_all_are_damaged_a_run_is_refused_and_nothing_is_touched(tmp_path, name, damage):
     save(tmp_path, 6)
     damage(tmp_path / "step_00000006" / name)
-    assert restored(tmp_path) == (0, -1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    variables = variables_of(-1)
+    with pytest.raises(ValueError, match="This run cannot go on: step_0000000. (cannot be read|is of another network)"):
+        restore_checkpoint(tmp_path, variables)
+    assert {float(number) for variable in variables.values() for number in variable.value.flat} == {-1}
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+@pytest.mark.parametrize(
+    "change, because",
+    [
+        (lambda variables: variables | {"momentum/0": Variable(1)}, "it lacks momentum/0"),
+        (lambda variables: {"network/0": variables["network/0"]}, "it has iteration as well"),
+        (lambda variables: variables | {"network/1": Variable([1, 2])}, r"network/1 has the shape \(\), not \(2,\)"),
+    ],
+)
+def test_a_checkpoint_of_another_network_or_optimizer_is_refused_with_what_does_not_fit(tmp_path, change, because):
+    save(tmp_path, 5)
+    with pytest.raises(ValueError, match=f"of another network, optimizer or version: {because}.*Nothing was changed"):
+        restore_checkpoint(tmp_path, change(variables_of(-1)))
 
 
 def test_wherever_an_archive_is_damaged_no_half_of_it_is_restored(tmp_path):

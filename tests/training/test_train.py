@@ -5,16 +5,18 @@ import shutil
 import signal
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import epochs_of, last_checkpoint, tiny_config
+from tiny_runs import epochs_of, last_checkpoint, resume_arguments, run_python, tiny_config
 
 import ddim
 import ddim.evaluation.encoder
+import ddim.training.devices
 import ddim.training.report
 import ddim.training.trainer
 from ddim.configuration import from_json
@@ -22,6 +24,7 @@ from ddim.data import load_images, load_pictures
 from ddim.evaluation.kid import kid_of_batches
 from ddim.media.images import grid
 from ddim.model.diffusion_model import Normalizer
+from ddim.model.unet import UNetConfig
 from ddim.runs.folder import FAILED, FINISHED, RUNNING, STOPPED, locked, read_metrics, read_status, sample_grids
 from ddim.training.config import KidBlock, TrainConfig
 from ddim.training.examples import training_examples, validation_examples
@@ -151,13 +154,99 @@ def test_a_run_that_crashed_after_logging_logs_every_epoch_once(tmp_path, learne
     assert_same_run(run, learned)
 
 
-def test_with_all_checkpoints_damaged_a_run_starts_at_its_beginning(tmp_path, learned):
+def contents_but_status(run):
+    """What a run has kept, by its names: how it ended may be told anew."""
+    files = (path for path in run.rglob("*") if path.is_file() and path.name not in ("status.json", "lock"))
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+
+
+def test_with_all_checkpoints_damaged_a_run_is_refused_and_keeps_all_it_has(tmp_path, learned):
     run = tmp_path / "run"
     shutil.copytree(learned, run)
     for path in run.glob("checkpoints/*/variables.npz"):
         path.write_bytes(path.read_bytes()[:1000])
-    assert train(read_config(learned), run) is None
+    before = contents_but_status(run)
+    with pytest.raises(ValueError, match="This run cannot go on: step_00000012 cannot be read"):
+        train(replace(read_config(learned), epochs=9), run)
+    assert contents_but_status(run) == before
+    assert (read_status(run).state, read_status(run).message[:24]) == (FAILED, "This run cannot go on: s")
+
+
+def test_a_finished_run_takes_more_epochs(tmp_path, learned):
+    run = tmp_path / "run"
+    shutil.copytree(learned, run)
+    assert train(replace(read_config(learned), epochs=4), run) is None
+    assert [line["epoch"] for line in epochs_of(run)] == [1, 2, 3, 4]
+    assert epochs_of(run)[:3] == epochs_of(learned)
+    assert (read_status(run).state, read_status(run).step) == (FINISHED, 16)
+
+
+def test_another_optimizer_cannot_go_on_with_a_run(tmp_path, learned):
+    run = tmp_path / "run"
+    shutil.copytree(learned, run)
+    with pytest.raises(ValueError, match="step_00000012 is of another network, optimizer or version"):
+        train(replace(read_config(learned), model=replace(read_config(learned).model, network=WIDER), epochs=4), run)
+
+
+WIDER = UNetConfig(image_size=8, widths=(4, 16), block_depth=1)
+
+
+def changed_pictures(dataset, folder, count):
+    """As many of the pictures, elsewhere."""
+    folder.mkdir()
+    for path in sorted(Path(dataset.removeprefix("folder:")).iterdir())[:count]:
+        shutil.copy(path, folder)
+    return f"folder:{folder}"
+
+
+def test_the_same_pictures_elsewhere_are_the_same(tmp_path, dataset, learned, every_batch):
+    run = tmp_path / "run"
+    assert train(read_config(learned), run, at_step(6, send(signal.SIGTERM))) == signal.SIGTERM
+    moved = changed_pictures(dataset, tmp_path / "moved", 40)
+    assert train(replace(read_config(run), dataset=moved), run) is None
     assert_same_run(run, learned)
+
+
+def test_changed_pictures_are_refused_unless_they_are_accepted(tmp_path, dataset, learned, every_batch):
+    run = tmp_path / "run"
+    assert train(read_config(learned), run, at_step(6, send(signal.SIGTERM))) == signal.SIGTERM
+    before = contents_but_status(run)
+    fewer = replace(read_config(run), dataset=changed_pictures(dataset, tmp_path / "fewer", 20))
+    with pytest.raises(ValueError, match="The pictures have changed: the run has learned from 32 training pictures"):
+        train(fewer, run)
+    assert contents_but_status(run) == before
+    assert train(fewer, run, accept_changed_data=True) is None
+    assert [line["epoch"] for line in epochs_of(run)] == [1, 2, 3]
+    assert [line["step"] for line in epochs_of(run)] == [4, 6, 8]  # two batches an epoch, and the second was half done
+
+
+def test_a_run_keeps_its_precision_and_takes_another_when_told(tmp_path, dataset, every_batch, monkeypatch):
+    run = tmp_path / "run"
+    monkeypatch.setattr(ddim.training.devices, "has_native_bfloat16", lambda: True)
+    config = tiny_config(dataset, precision="auto")
+    assert train(config, run, at_step(2, send(signal.SIGTERM))) == signal.SIGTERM
+    monkeypatch.setattr(ddim.training.devices, "has_native_bfloat16", lambda: False)
+    assert read_config(run).precision == "bfloat16"
+    assert train(replace(read_config(run), precision="float32"), run) is None
+    assert read_config(run).precision == "float32"
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_goes_from_precision_to_precision_and_to_another_backend_as_if_nothing_had_been(
+    tmp_path, dataset, every_batch, optimizer
+):
+    pytest.importorskip("jax")
+    options = {"precision": "float32", "epochs": 5, "widths": (16, 16), "optimizer": optimizer, "learning_rate": 3e-3}
+    config = tiny_config(dataset, **options)
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(config, whole)
+    for step, precision in ((4, "bfloat16"), (8, "float16"), (12, "float32")):
+        stop = at_step(step + 1, send(signal.SIGTERM))
+        assert train(replace(config, precision=precision), run, stop) == signal.SIGTERM
+    run_python("-m", "ddim", *resume_arguments(run), KERAS_BACKEND="jax")
+    losses, expected = ([line["val_loss"] for line in epochs_of(one)] for one in (run, whole))
+    np.testing.assert_allclose(losses, expected, rtol=0.02)
+    assert expected[0] - expected[-1] > 0.03 * expected[0]  # so that a lost moment would show
 
 
 def test_a_checkpoint_is_made_every_few_minutes_within_an_epoch(tmp_path, dataset, every_batch):
@@ -212,7 +301,7 @@ def test_the_best_weights_are_the_averaged_ones_and_reach_what_was_logged(learne
     assert model.card["training"]["epoch"] == best_epoch
     assert "KID is not measured" in model.card["kid"]["protocol"]
     if best_epoch == len(lines):
-        averages = [array for name, array in last_checkpoint(learned).items() if name.startswith("average/")]
+        averages = [array for name, array in last_checkpoint(learned).items() if name.startswith("average_0/")]
         assert all(map(np.array_equal, model.network.get_weights(), averages))
 
 
@@ -479,8 +568,8 @@ def test_the_first_average_makes_the_pictures_and_the_last_snapshot_holds_both(l
     with np.load(snapshots[-1]) as arrays:
         for name, array in checkpoint.items():
             group, _, index = name.partition("/")
-            if group in ("average", "average_1"):
-                length = {"average": 0.05, "average_1": 0.1}[group]
+            if group in ("average_0", "average_1"):
+                length = {"average_0": 0.05, "average_1": 0.1}[group]
                 np.testing.assert_array_equal(array, arrays[f"{length}/{index}"])
 
 
