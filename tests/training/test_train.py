@@ -416,7 +416,9 @@ def test_a_bug_ends_a_run_with_a_status_that_does_not_blame_the_user(tmp_path, d
         train(tiny_config(dataset), tmp_path / "run")
     status = read_status(tmp_path / "run")
     assert status.state == FAILED
-    assert status.message == "Something went wrong here, and it is not your fault: train.log in its folder says what."
+    reason = "IndexError: pop from empty list"
+    expected = f"Something went wrong here, and it is not your fault ({reason}): train.log in its folder says more."
+    assert status.message == expected
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_best_weights(tmp_path, learned):
