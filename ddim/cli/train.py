@@ -105,8 +105,9 @@ def _info(weights: str) -> int:
     )
     if model.classes:
         print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
-    if card.get("kid", {}).get("protocol"):
-        print(f"KID: {card['kid'].get('value')}, {card['kid']['protocol']}")
+    kid = card.get("kid", {})
+    if kid.get("value") is not None:
+        print(f"KID x 1000: {1000 * kid['value']:.1f}, {kid['protocol']}")
     print(f"here it runs in {model.engine.precision}")
     return 0
 

@@ -108,9 +108,9 @@ class Cell(NamedTuple):
 def compare(comparison: Comparison) -> Iterator[Cell]:
     """Yield each cell as it forms, once per step until it is finished; then the next, in the order of the plan."""
     cells, seeds = comparison.plan(), comparison.seeds
-    for name, config in cells:
+    for name, looks in {(name, config.guidance_nfe) for name, config in cells}:
         # A batch of a new size may be compiled first, which is not part of sampling.
-        comparison.contenders[name].model.warm_up(config.guidance_nfe * len(seeds))
+        comparison.contenders[name].model.warm_up(looks * len(seeds))
     for name, config in cells:
         seconds, since = 0.0, time.perf_counter()
         for step in sample(comparison.contenders[name].model, seeds, config):

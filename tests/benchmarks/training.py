@@ -66,7 +66,7 @@ def our_training(run: Path, images: np.ndarray, preset: str) -> Callable[[], Non
 
     def epoch() -> None:
         trainer.learn(stop_requested=lambda: None)
-        trainer.progress.epochs_done += 1
+        trainer.progress.epoch_began = trainer.progress.step
 
     return epoch
 

@@ -31,7 +31,7 @@ def test_info_tells_size_work_and_meaning(capsys, tiny_weights, species_model, t
     assert "multiply-adds a picture" in told
     assert "velocity, cosine schedule, signal rates 0.02 to 0.999" in told
     assert "classes: 3, rose, sunflower, tulip" in told
-    assert "KID: 0.012, mean colour" in told
+    assert "KID x 1000: 12.0, mean colour" in told
 
 
 def test_info_about_no_weights_is_refused_in_one_line(capfd):
