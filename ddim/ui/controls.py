@@ -35,7 +35,7 @@ GUIDANCE_INFO = "1 asks for the species and no more; above, pictures look more l
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
 NO_WEIGHTS = ("no other weights", "")
-ANY_CLASS = ("Any: each seed draws one", "")
+ANY_CLASS = ("Any species", "")
 # The fewest evaluations within the spread of the best of all (see weights/README.md), and the tutorial's choice.
 PRESETS = {"UniPC-2, 10 steps": FEW_STEPS, "DDIM, 20 steps": SampleConfig()}
 

@@ -57,6 +57,12 @@ def first_seeds(at_most: int) -> Callable[[Any, Any], str]:
     return lambda held, sent: written_numbers(parse_stops(sent, 1, MAX_SEEDS).seeds[:at_most])
 
 
+def own_values(weights: str) -> dict[str, Any]:
+    """`own_settings` of these weights, by the names of settings of any tab. Raises as they do."""
+    own = own_settings(weights)
+    return {**own, "guidances": f"{own['guidance']:g}"}
+
+
 def tab_of(recipe: Recipe) -> str:
     """The tab that makes what this recipe makes."""
     if recipe.place or recipe.command == "plane":
@@ -137,7 +143,7 @@ def read(
             ignored.append(name)
     if "weights" in kept:
         with suppress(UserError, OSError):  # whoever uses damaged weights will be told
-            own = own_settings(kept["weights"])
+            own = own_values(kept["weights"])
             kept |= {name: value for name, value in own.items() if name in settings and name not in values}
     if kept.keys() & {"solver", "eta"}:  # then it is not the page's way of sampling, and the rest is as in a command
         defaults = asdict(SampleConfig())
@@ -173,13 +179,13 @@ def address_of(tab: str, settings: Settings, recipe: Recipe) -> str:
     name, checksum = recipe.weights
     if name is None or checksum is None:
         raise UserError("Only pictures made with weights from a file have an address.")
-    values, defaults = values_of(recipe), asdict(SampleConfig()) | own_settings(name)
+    values, defaults = values_of(recipe), asdict(SampleConfig()) | own_values(name)
     query = {
         name: _written(values[name])
         for name in settings
         if values.get(name) is not None and (name in ALWAYS_TOLD or values[name] != defaults.get(name))
     }
-    return "?" + urlencode({"tab": tab, **query, "sha": checksum[:8]}, safe=",")
+    return "?" + urlencode({"tab": tab, **query, "sha": checksum[:8]}, safe=",:")
 
 
 def _read_sampling(name: str, value: Any) -> Any:

@@ -100,6 +100,17 @@ def test_other_weights_bring_their_own_guidance(species_weights, weights):
     assert class_names_of(species_weights) == ["sunflower", "rose", "tulip"]  # the most frequent first
 
 
+def test_an_address_without_guidance_has_that_of_its_weights_in_every_tab(settings_of_tabs, species_weights):
+    runs_dir = Path(species_weights).parent
+    for tab, name, own in (
+        ("generate", "guidance", 2.0),
+        ("interpolate", "guidance", 2.0),
+        ("compare", "guidances", "2"),
+    ):
+        kept, _ = all_settings.read(settings_of_tabs[tab], {"weights": species_weights}, runs_dir)
+        assert kept[name] == own
+
+
 def recipes(model):
     config = model.sample_config(num_steps=3, class_name="rose", guidance=1.5)
     of_none = model.sample_config(num_steps=3)

@@ -9,7 +9,7 @@ from ddim.diffusion.noise import parse_seeds
 from ddim.diffusion.sampling import FEW_STEPS, SampleConfig, SolverName, parse_step_counts
 from ddim.errors import UserError
 from ddim.making.compare import MAX_SEEDS, Comparison, Contender
-from ddim.notation import written, written_numbers
+from ddim.notation import written_numbers
 from ddim.ui import controls
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model
@@ -55,7 +55,7 @@ def _lay_out_classes(weights: gr.Dropdown) -> tuple[gr.Dropdown, gr.Textbox, gr.
     """What to compare where weights have classes: these, guidance, and a button that fills in eight of them."""
 
     def guidance_of(weights: str | None) -> str:
-        return written((controls.first_settings(weights)["guidance"],))
+        return f"{controls.first_settings(weights)['guidance']:g}"
 
     def choices_of(weights: str) -> tuple[gr.Column, gr.Dropdown]:
         choices = controls.class_choices(weights)[1:]
@@ -91,6 +91,9 @@ def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
     def with_steps_added(held: Any, value: Any) -> str:
         return steps_as_text(f"{held},{steps_as_text(value)}")
 
+    def guidances_as_text(value: Any) -> str:
+        return ",".join(f"{guidance:g}" for guidance in read_guidances(value))
+
     return {
         "seeds": Setting(chosen.seeds, seeds_as_text, first_seeds(MAX_SEEDS)),
         "num_steps": Setting(chosen.num_steps, steps_as_text, with_steps_added),
@@ -98,7 +101,7 @@ def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
         "weights": weights_setting(chosen.weights, runs_dir),
         "against": Setting(chosen.against, partial(read_against, runs_dir=runs_dir)),
         "class_names": Setting(chosen.class_names, read_class_names),
-        "guidances": Setting(chosen.guidances, lambda value: written(read_guidances(value))),
+        "guidances": Setting(chosen.guidances, guidances_as_text),
         **sampling_settings(chosen.sampling),
     }
 

@@ -18,9 +18,8 @@ from ddim.runs.film import frames_of_run, recipe_of_run
 from ddim.runs.folder import folder_of
 from ddim.ui import export
 from ddim.ui.handlers import PRIVATE, errors_shown, named
-from ddim.ui.models import own_settings
 from ddim.ui.reading import read_weights
-from ddim.ui.settings import Settings, updates_of
+from ddim.ui.settings import Settings, own_values, updates_of
 from ddim.ui.tabs.train import view
 from ddim.ui.tabs.train.options import PRESET_CHOICES, lay_out_options, preset_values, read_options, shown
 
@@ -160,7 +159,7 @@ def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings
             folder = view.folder(runs_dir, run)
             is_shipped = folder.parent != Path(runs_dir)
             name = read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
-            trained = {"weights": name, **own_settings(name)}
+            trained = {"weights": name, **own_values(name)}
         gr.Info(f"{name} is chosen in every tab.")
         return [update for settings in settings_of_tabs for update in updates_of(settings, trained, runs_dir)]
 
