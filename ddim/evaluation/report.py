@@ -14,15 +14,16 @@ def table(results: dict[str, Any]) -> str:
     )
     if results["accuracy"] is not None:
         lines.append(f"validation photographs that the classifier takes for what they are: {results['accuracy']:.2f}")
+    width = max(len(measurement["weights"]) for measurement in results["measurements"])
     lines += [
         "",
-        "weights           solver             guidance  steps  NFE  KID subsets    KID batches    precision  recall  "
+        f"{'weights':{width}} solver             guidance  steps  NFE  KID subsets    KID batches    precision  recall  "
         "distance  as asked",
     ]
     for measurement in results["measurements"]:
         config = measurement["config"]
         lines.append(
-            f"{measurement['weights']:17} {_solver_of(config):18} {config['guidance']:8g}  {config['num_steps']:5}  "
+            f"{measurement['weights']:{width}} {_solver_of(config):18} {config['guidance']:8g}  {config['num_steps']:5}  "
             f"{measurement['nfe']:3}  {_spread(measurement['kid_subsets']):13}  "
             f"{_spread(measurement['kid_batches']):13}  {np.mean(measurement['precision']):9.2f}  "
             f"{np.mean(measurement['recall']):6.2f}  {np.mean(measurement['distance']):8.2f}"
