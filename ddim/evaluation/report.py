@@ -15,21 +15,27 @@ def table(results: dict[str, Any]) -> str:
     if results["accuracy"] is not None:
         lines.append(f"validation photographs that the classifier takes for what they are: {results['accuracy']:.2f}")
     width = max(len(measurement["weights"]) for measurement in results["measurements"])
-    lines += [
-        "",
-        f"{'weights':{width}} solver             guidance  steps  NFE  KID subsets    KID batches    precision  recall  "
-        "distance  as asked",
-    ]
-    for measurement in results["measurements"]:
-        config = measurement["config"]
-        lines.append(
-            f"{measurement['weights']:{width}} {_solver_of(config):18} {config['guidance']:8g}  {config['num_steps']:5}  "
-            f"{measurement['nfe']:3}  {_spread(measurement['kid_subsets']):13}  "
-            f"{_spread(measurement['kid_batches']):13}  {np.mean(measurement['precision']):9.2f}  "
-            f"{np.mean(measurement['recall']):6.2f}  {np.mean(measurement['distance']):8.2f}"
-            + (f"  {np.mean(measurement['as_asked']):8.2f}" if measurement["as_asked"] else "")
-        )
+    titles = (
+        "solver             guidance  steps  NFE  KID subsets    KID batches    precision  recall  distance  as asked"
+    )
+    lines += ["", f"{'weights':{width}} {titles}"]
+    lines += [f"{measurement['weights']:{width}} {_row(measurement)}" for measurement in results["measurements"]]
     return "\n".join(lines)
+
+
+def _row(measurement: dict[str, Any]) -> str:
+    """All that was measured for one way of sampling, below the titles of the table."""
+    config = measurement["config"]
+    parts = [
+        f"{_solver_of(config):18} {config['guidance']:8g}  {config['num_steps']:5}  {measurement['nfe']:3}",
+        f"{_spread(measurement['kid_subsets']):13}",
+        f"{_spread(measurement['kid_batches']):13}",
+        f"{np.mean(measurement['precision']):9.2f}",
+        f"{np.mean(measurement['recall']):6.2f}",
+        f"{np.mean(measurement['distance']):8.2f}",
+        *([f"{np.mean(measurement['as_asked']):8.2f}"] if measurement["as_asked"] else []),
+    ]
+    return "  ".join(parts)
 
 
 def to_json(results: dict[str, Any]) -> str:
