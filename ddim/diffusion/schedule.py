@@ -79,12 +79,17 @@ class LinearLogSNRSchedule(Schedule):
             raise UserError("With schedule 'linear_log_snr', max_signal_rate must be below 1, or ratios are infinite.")
 
     def __call__(self, diffusion_times: np.ndarray | float) -> Rates:
-        start, end = _log_snr(self.max_signal_rate), _log_snr(self.min_signal_rate)
-        log_snrs = start + np.asarray(diffusion_times, np.float64) * (end - start)
-        return Rates(noise=1 / np.sqrt(1 + np.exp(log_snrs)), signal=1 / np.sqrt(1 + np.exp(-log_snrs)))
+        start, end = log_snr(self.max_signal_rate), log_snr(self.min_signal_rate)
+        return rates_at(start + np.asarray(diffusion_times, np.float64) * (end - start))
 
 
-def _log_snr(signal_rate: float) -> float:
+def rates_at(log_snrs: np.ndarray) -> Rates:
+    """Rates where the logarithm of the signal-to-noise ratio, of variances, is this; of the same shape."""
+    return Rates(noise=1 / np.sqrt(1 + np.exp(log_snrs)), signal=1 / np.sqrt(1 + np.exp(-log_snrs)))
+
+
+def log_snr(signal_rate: float) -> float:
+    """The logarithm of the signal-to-noise ratio, of variances, at a signal rate below 1."""
     return float(np.log(signal_rate**2 / (1 - signal_rate**2)))
 
 

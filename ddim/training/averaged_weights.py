@@ -20,7 +20,7 @@ def averaged_model(run: Path, length: float, step: int | None = None) -> Diffusi
     weights = average_of(run / SNAPSHOTS, length, step)
     model = load(run, "float32")
     model.network.set_weights(weights)
-    kept = {name: model.card[name] for name in ("guidance",) if name in model.card}
+    kept = {"guidance": model.card["guidance"]} if "guidance" in model.card else {}
     card = {**kept, "training": {**model.card.get("training", {}), "average_length": length, "step": step}}
     return DiffusionModel(
         model.config, model.network, model.normalizer, "auto", card, is_final=True, classes=model.classes

@@ -100,16 +100,14 @@ def average_of(folder: Path, length: float, step: int | None = None) -> Arrays:
     if not steps:
         raise UserError(f"{folder} has no snapshots: a run writes them if it has average_lengths.")
     wanted = Profile(max(steps), exponent)
-    profiles = [Profile(number, exponent_of(kept)) for number in steps for kept in _lengths_in(paths[number])]
-    factors = iter(combination(profiles, wanted))
+    kept_lengths = [(number, kept) for number in steps for kept in _lengths_in(paths[number])]
+    profiles = [Profile(number, exponent_of(kept)) for number, kept in kept_lengths]
     total: Arrays = []
-    for number in steps:
+    for (number, kept), factor in zip(kept_lengths, combination(profiles, wanted), strict=True):
         with np.load(paths[number]) as arrays:
-            for kept in _lengths_in(paths[number]):
-                factor = next(factors)
-                count = sum(name.startswith(f"{kept}/") for name in arrays.files)
-                average = [factor * arrays[f"{kept}/{index}"].astype(np.float64) for index in range(count)]
-                total = [one + other for one, other in zip(total, average, strict=True)] if total else average
+            count = sum(name.startswith(f"{kept}/") for name in arrays.files)
+            average = [factor * arrays[f"{kept}/{index}"].astype(np.float64) for index in range(count)]
+        total = [one + other for one, other in zip(total, average, strict=True)] if total else average
     return [array.astype(np.float32) for array in total]
 
 

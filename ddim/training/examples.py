@@ -12,7 +12,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from ddim.diffusion.schedule import Rates
+from ddim.diffusion.schedule import Rates, log_snr, rates_at
 from ddim.model.diffusion_model import ModelConfig, Normalizer, targets_of
 from ddim.training.config import TrainConfig
 
@@ -106,11 +106,7 @@ def _log_normal_rates(quantiles: np.ndarray, config: ModelConfig) -> Rates:
     table 1: its -1.2 and 1.2 for pictures of deviation 0.5 are about -0.5 and 1.2 at deviation 1.
     """
     log_ratios = np.array([LOG_NORMAL.inv_cdf(quantile or LEAST_QUANTILE) for quantile in quantiles.tolist()])
-    noisiest, clearest = (
-        0.5 * np.log(1 / signal_rate**2 - 1) for signal_rate in (config.min_signal_rate, config.max_signal_rate)
-    )
-    log_ratios = np.clip(log_ratios, clearest, noisiest)
-    return Rates(noise=1 / np.sqrt(1 + np.exp(-2 * log_ratios)), signal=1 / np.sqrt(1 + np.exp(2 * log_ratios)))
+    return rates_at(np.clip(-2 * log_ratios, log_snr(config.min_signal_rate), log_snr(config.max_signal_rate)))
 
 
 def _generator(seed: int, index: int, purpose: int) -> np.random.Generator:

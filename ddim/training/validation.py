@@ -81,9 +81,12 @@ def kid_meter(encoder: InceptionEncoder, images: np.ndarray) -> tuple[Callable[[
 
 def page_sampling(model: DiffusionModel) -> SampleConfig:
     """How the page samples with these weights unless told otherwise."""
-    few = replace(FEW_STEPS, guidance=GUIDANCE if model.classes else 1.0)
-    rates = model.config
-    return replace(few, min_signal_rate=rates.min_signal_rate, max_signal_rate=rates.max_signal_rate)
+    return model.sample_config(
+        num_steps=FEW_STEPS.num_steps,
+        solver=FEW_STEPS.solver,
+        node_placement=FEW_STEPS.node_placement,
+        guidance=GUIDANCE if model.classes else 1.0,
+    )
 
 
 def save_samples(model: DiffusionModel, path: Path) -> None:
