@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ddim.cli.terminal import show, show_last
+from ddim.cli.terminal import PICTURES, output_file, show, show_last
 from ddim.configuration import add_options, from_options, numbers
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
-from ddim.media.images import save_png
+from ddim.media.images import save_picture
 from ddim.model.weights import WEIGHTS_SUFFIX, load
+from ddim.runs.folder import folder_of
 from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.train import train
 
@@ -34,7 +35,7 @@ def add_train(commands: Any) -> None:
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
-    folder = runs_dir / run
+    folder = folder_of(runs_dir, run)
     if (folder / "checkpoints").exists() and not resume:
         raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
     if resume:
@@ -44,7 +45,7 @@ def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, pr
         config = replace(config_of_run(folder), **options)
     else:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(with_absolute_paths(config), folder, show, accept_changed_data)
+    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data)
     show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 
@@ -63,7 +64,9 @@ def add_average(commands: Any) -> None:
         "--length", type=numbers, required=True, metavar="X,...", help="Parts of the run, such as 0.08."
     )
     parser.add_argument("--step", type=int, metavar="N", help="The last step that counts. Default: all.")
-    parser.add_argument("--output", type=Path, metavar="NAME", help="Default: average in the folder of the run.")
+    parser.add_argument(
+        "--output", type=output_file(), metavar="NAME", help="Default: average in the folder of the run."
+    )
 
 
 def _average(run: Path, length: tuple[float, ...], step: int | None, output: Path | None) -> int:
@@ -118,11 +121,10 @@ def add_evaluate(commands: Any) -> None:
         "evaluate", help="measure weights", description="Measure weights by KID, with any solvers and numbers of steps."
     )
     parser.set_defaults(command=_evaluate)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="Write all that was measured.")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw KID over network evaluations as a .png.")
-    parser.add_argument(
-        "--neighbours", type=Path, metavar="FILE", help="Draw pictures, each above the training picture nearest to it."
-    )
+    picture: dict[str, Any] = {"type": output_file(*PICTURES), "metavar": "FILE"}
+    parser.add_argument("--json", type=output_file(), metavar="FILE", help="Write all that was measured.")
+    parser.add_argument("--plot", help="Draw KID over network evaluations.", **picture)
+    parser.add_argument("--neighbours", help="Draw pictures, each above the training picture nearest to it.", **picture)
     add_options(parser, EvaluateConfig)
 
 
@@ -133,7 +135,7 @@ def _evaluate(json: Path | None, plot: Path | None, neighbours: Path | None, **o
     if json:
         json.write_text(to_json(results))
     if plot:
-        save_png(plot, chart(results))
+        save_picture(plot, chart(results))
     if neighbours:
-        save_png(neighbours, results["neighbours"])
+        save_picture(neighbours, results["neighbours"])
     return 0

@@ -20,7 +20,7 @@ import ddim.training.devices
 import ddim.training.report
 import ddim.training.trainer
 from ddim.configuration import from_json
-from ddim.data import load_images, load_pictures
+from ddim.data import load_dataset, load_images
 from ddim.evaluation.kid import kid_of_batches
 from ddim.media.images import grid
 from ddim.model.diffusion_model import Normalizer
@@ -74,9 +74,7 @@ def crash():
 def new_training(config, run):
     run.mkdir()
     report = Report(run, config.epochs, config.batch_size, lambda line: None, False)
-    size = config.model.network.image_size
-    pictures = (load_pictures(config.dataset, part, size) for part in ("train", "validation"))
-    return Trainer(config, run, report, *pictures)
+    return Trainer(config, run, report, load_dataset(config.dataset, config.model.network.image_size))
 
 
 def errors_of_no_output(examples_at, steps):
@@ -411,7 +409,7 @@ def contents(folder):
 
 
 def test_a_bug_ends_a_run_with_a_status_that_does_not_blame_the_user(tmp_path, dataset, monkeypatch):
-    monkeypatch.setattr(Trainer, "run_epochs", lambda self, stop_requested: [].pop())
+    monkeypatch.setattr(Trainer, "run_epochs", lambda self: [].pop())
     with pytest.raises(IndexError):
         train(tiny_config(dataset), tmp_path / "run")
     status = read_status(tmp_path / "run")
@@ -642,7 +640,7 @@ def test_given_weights_may_learn_other_noise_levels_than_theirs(tmp_path, learne
     assert given.config.max_signal_rate == 0.95
     assert 1 - 0.995**2 < noise_variances.min() < 1 - 0.95**2
 
-    training.run_epochs(stop_requested=lambda: None)
+    training.run_epochs()
     assert ddim.load(run / "best").sample_config().max_signal_rate == 0.995
 
 

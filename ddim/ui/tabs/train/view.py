@@ -173,6 +173,8 @@ def describe(run: Path) -> str:
         kid = ", ".join(kids) or "KID not measured"
         parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
+    if status.pictures:
+        text += f"<br>{html.escape(status.pictures)}"
     if status.message:
         text += f"<br>{html.escape(status.message)}"
     if status.state == RUNNING and status.total_steps:
