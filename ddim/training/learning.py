@@ -116,10 +116,10 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
-def diverged(loss: float, step: int) -> str:
-    """What to say about a loss that is not finite."""
+def diverged(loss: str, step: int) -> str:
+    """What to say about a loss, as "the loss is nan", that is not finite."""
     return (
-        f"The loss is {loss} at step {step}: training diverged. The last good weights are kept. "
+        f"{loss} at step {step}: training diverged. The last good weights are kept. "
         "A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
     )
 
@@ -163,7 +163,7 @@ class AfterEachBatch(keras.callbacks.Callback):
         self.progress.seconds += now - self.time
         self.time = now
         if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(diverged(logs["loss"], self.progress.step))
+            raise FloatingPointError(diverged(f"The loss is {logs['loss']}", self.progress.step))
         self.report({name: float(logs[name]) for name in ("loss", "image_loss")})
         if self.stop.asked_by:
             self.model.stop_training = True

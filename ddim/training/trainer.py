@@ -116,10 +116,11 @@ class Trainer:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
         while self.progress.epochs_done < self.config.epochs:
             self.learn()
-            self._save_checkpoint()  # so that measuring can be stopped at any moment
+            val_losses = {} if self.stop.asked_by else self._validation_losses()
+            self._save_checkpoint()
             if self.stop.asked_by:
                 return
-            self._close_epoch()
+            self._close_epoch(val_losses)  # which takes its time, but has nothing to save until it is done
             self._save_checkpoint()
 
     def learn(self) -> None:
@@ -144,15 +145,19 @@ class Trainer:
         for average, momentum in zip(self.averages, momentums, strict=True):
             update_average(average, self.network.weights, momentum)
 
-    def _close_epoch(self) -> None:
+    def _validation_losses(self) -> dict[str, float]:
+        """Those of the average. Raises FloatingPointError if training diverged: such weights are not worth keeping."""
+        self.report.show(f"epoch {self.progress.epochs_done + 1}/{self.config.epochs}  measuring")
+        self.model.network.set_weights(self.averages[0])
+        losses = self.measure_losses()
+        if not math.isfinite(losses["val_loss"]):
+            raise FloatingPointError(diverged(f"The validation loss is {losses['val_loss']}", self.progress.step))
+        return losses
+
+    def _close_epoch(self, val_losses: dict[str, float]) -> None:
         """Measure, show, keep the weights if they are the best so far, and log."""
         progress, epoch = self.progress, self.progress.epochs_done + 1
-        self.model.network.set_weights(self.averages[0])
-        self.report.show(f"epoch {epoch}/{self.config.epochs}  measuring")
         losses = {name: total / progress.loss_count for name, total in progress.loss_sums.items()}
-        validation = self.measure_losses()
-        if not math.isfinite(validation["val_loss"]):
-            raise FloatingPointError(diverged(validation["val_loss"], progress.step))
         kids = self.measure_kids(self.model) if self.measure_kids else None
         measured = kids._asdict() if kids else dict.fromkeys(Kids._fields)
         save_samples(self.model, self.run / "samples" / f"epoch_{epoch:04d}.png")
@@ -161,7 +166,7 @@ class Trainer:
         if self.config.average_lengths and epoch % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
             save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
 
-        measure = kids.page_kid if kids else validation["val_loss"]
+        measure = kids.page_kid if kids else val_losses["val_loss"]
         if progress.best is None or measure < progress.best:
             progress.best, progress.best_epoch = measure, epoch
             save(
@@ -169,11 +174,11 @@ class Trainer:
                 self.run / BEST,
                 training={**asdict(self.config), "epoch": epoch, "step": progress.step},
                 kid={"value": measured["kid"], "page_value": measured["page_kid"], "protocol": self.kid_protocol},
-                val_loss=validation["val_loss"],
+                val_loss=val_losses["val_loss"],
                 **({"guidance": GUIDANCE} if self.model.classes else {}),
             )
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
-        metrics = {**losses, **validation, **measured, "kid_std": None}
+        metrics = {**losses, **val_losses, **measured, "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
         progress.epoch_began, progress.seconds, progress.loss_sums, progress.loss_count = progress.step, 0.0, {}, 0
 
