@@ -1,4 +1,4 @@
-"""The commands train, average, evaluate and info: they make weights, measure them, and say what they are."""
+"""The commands train, average, import, evaluate and info: they make weights, measure them, and say what they are."""
 
 import signal
 from dataclasses import replace
@@ -12,7 +12,8 @@ from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
 from ddim.media.images import save_picture
-from ddim.model.weights import WEIGHTS_SUFFIX, load
+from ddim.model.imported import TUTORIAL_IMAGE_SIZE
+from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
 from ddim.runs.folder import folder_of
 from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.train import train
@@ -36,7 +37,7 @@ def add_train(commands: Any) -> None:
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
     folder = folder_of(runs_dir, run)
-    if (folder / "checkpoints").exists() and not resume:
+    if not resume and any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
         raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
     if resume:
         if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
@@ -85,6 +86,38 @@ def _average(run: Path, length: tuple[float, ...], step: int | None, output: Pat
     return 0
 
 
+def add_import(commands: Any) -> None:
+    """Add the command to the subparsers of the command line."""
+    parser = commands.add_parser(
+        "import",
+        help="take over weights of the Keras tutorial",
+        description="Take over what the Keras tutorial's own program saved, diffusion_model.weights.h5: its averaged "
+        "network and its normalizer go into RUNS_DIR/NAME, where the page and --weights RUNS_DIR/NAME find them, with "
+        "a card that says what they are and where they come from.",
+    )
+    parser.set_defaults(command=_import)
+    parser.add_argument("file", metavar="FILE", help="The .weights.h5 file.")
+    parser.add_argument("--name", required=True, metavar="NAME", help="What the weights shall be called.")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=TUTORIAL_IMAGE_SIZE,
+        metavar="N",
+        help=f"Height and width of its pictures, which the file does not say. Default: {TUTORIAL_IMAGE_SIZE}.",
+    )
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
+
+
+def _import(file: str, name: str, image_size: int, runs_dir: Path) -> int:
+    folder = folder_of(runs_dir, name)
+    if folder.exists():
+        raise UserError(f"There is a {folder} already: choose another name with --name.")
+    model = load(file, "float32", image_size)
+    save(model, folder / BEST, imported=model.card["imported"])
+    show_last(f"{folder}: {model.network.count_params():,} weights, for --weights {folder}")
+    return 0
+
+
 def add_info(commands: Any) -> None:
     """Add the command to the subparsers of the command line."""
     parser = commands.add_parser("info", help="say what weights are", description="Say what weights are.")
@@ -108,6 +141,8 @@ def _info(weights: str) -> int:
     )
     if model.classes:
         print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
+    if "imported" in card:
+        print(f"imported: {card['imported']['network']} of {card['imported']['file']}")
     kid = card.get("kid", {})
     if kid.get("value") is not None:
         print(f"KID x 1000: {1000 * kid['value']:.1f}, {kid['protocol']}")
