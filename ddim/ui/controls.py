@@ -18,7 +18,8 @@ from ddim.making.recipe import Recipe
 from ddim.media.images import to_pil
 from ddim.model.weights import available
 from ddim.ui import species
-from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model, own_settings
 from ddim.ui.reading import NUMBERS
 

@@ -7,7 +7,8 @@ import gradio as gr
 from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe
-from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE
 from ddim.ui.settings import Settings, address_of
 from ddim.ui.snippets import is_of_file, snippet_of
 

@@ -13,6 +13,7 @@ from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name
 from ddim.ui import controls, export, live_view, reproduce, run_button
 from ddim.ui.handlers import PRIVATE
+from ddim.ui.limits import check_work
 from ddim.ui.tabs.compare import plot, settings, slider, table
 
 INTRODUCTION = (
@@ -85,6 +86,7 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
     def compare_steps(**request: Any) -> Iterator[View]:
         """Make pictures of the same seeds with several numbers of steps, solvers or weights, the fewest steps first."""
         comparison = settings.read_comparison(runs_dir=runs_dir, **request)
+        check_work(len(comparison.seeds), sum(config.nfe for _, config in comparison.plan()), "seeds")
         rows, recipe = table.planned(comparison), Recipe.of_comparison(comparison)
         left, right = slider.choices(rows)
         shown = View(

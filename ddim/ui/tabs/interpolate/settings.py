@@ -11,7 +11,8 @@ from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
 from ddim.ui import controls
-from ddim.ui.handlers import PRIVATE, REFUSING, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.models import class_names_of
 from ddim.ui.reading import read_number, read_switch
 from ddim.ui.settings import MAX_SEEDS, Setting, sampling_settings, weights_setting

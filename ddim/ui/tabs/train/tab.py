@@ -18,7 +18,8 @@ from ddim.runs import archives, process
 from ddim.runs.film import frames_of_run, recipe_of_run
 from ddim.runs.folder import folder_of
 from ddim.ui import export
-from ddim.ui.handlers import PRIVATE, errors_shown, named
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.reading import read_weights
 from ddim.ui.settings import Settings, own_values, updates_of
 from ddim.ui.tabs.train import view

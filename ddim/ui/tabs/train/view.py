@@ -12,7 +12,8 @@ from PIL import Image
 
 from ddim.errors import UserError
 from ddim.runs.folder import RUNNING, read_metrics, read_status, recorded, sample_grids
-from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE
 from ddim.ui.tabs.train import plots
 
 SECONDS_BETWEEN_LOOKS = 2
