@@ -2,32 +2,45 @@
 
 import functools
 import html
-import inspect
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
+from gradio.components.api_component import Api
 
 from ddim.errors import BUG, UserError
 from ddim.model.turns import visitor
-from ddim.ui.gradio_queue import current_visitor
+from ddim.ui.gradio_cache import is_uploaded
+
+MAX_TEXT = 10_000
+MAX_INTEGER = 2**63
+MAX_MESSAGE = 500
+PLAIN = (gr.Number, gr.Slider, gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Code, gr.HTML, Api)
 
 logger = logging.getLogger("ddim")
 
 
 def guard(demo: gr.Blocks) -> None:
-    """See to it that every function of the page works for the visitor who calls it, and that what goes wrong is told.
-
-    To be called when everything is wired.
+    """See to it that all functions of the page get what they can read, that they work for the visitor who calls them,
+    and that what goes wrong is told.
     """
-    for event in demo.fns.values():
-        if event.fn:
-            event.fn = _guarded(event.fn)
-    for block in demo.blocks.values():
-        if hasattr(block, "preprocess"):
-            block.preprocess = _checked(block.preprocess, getattr(block, "label", None))
+    process_api: Callable[..., Any] = demo.process_api
+
+    @functools.wraps(process_api)
+    async def process(block_fn: Any, inputs: list[Any], **told: Any) -> Any:
+        token = visitor.set(told.get("session_hash") or "")
+        try:
+            with errors_shown():
+                if told.get("iterator") is None:
+                    _check(block_fn, inputs, told.get("event_data"))
+                return await process_api(block_fn=block_fn, inputs=inputs, **told)
+        finally:
+            visitor.reset(token)
+
+    demo.process_api = process  # type: ignore[method-assign, assignment]
 
 
 @contextmanager
@@ -35,60 +48,49 @@ def errors_shown() -> Iterator[None]:
     """What is wrong with a request is told to the visitor who made it, and a bug is logged."""
     try:
         yield
-    except gr.Error:
+    except gr.Error as error:
+        error.message, error.print_exception = str(error.message)[:MAX_MESSAGE], False
         raise
     except (UserError, OSError) as error:
-        raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from error
+        raise gr.Error(html.escape(str(error)[:MAX_MESSAGE], quote=False), print_exception=False) from error
     except Exception as error:
         logger.exception("A visitor met a bug.")
         raise gr.Error(f"{BUG}: the log of this app says what happened.", print_exception=False) from error
 
 
-def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function; a generator works for its visitor step by step, since each may run in a thread of its own."""
-
-    @functools.wraps(function)
-    def call(*values: Any, **named: Any) -> Any:
-        with _for_visitor():
-            return function(*values, **named)
-
-    @functools.wraps(function)
-    def generate(*values: Any, **named: Any) -> Iterator[Any]:
-        made = function(*values, **named)
-        try:
-            while True:
-                with _for_visitor():
-                    try:
-                        item = next(made)
-                    except StopIteration:
-                        return
-                yield item
-        finally:
-            made.close()
-
-    return generate if inspect.isgeneratorfunction(function) else call
+def _check(event: Any, inputs: list[Any], event_data: gr.EventData | None) -> None:
+    """Raise UserError for what no control of the page could have sent."""
+    components = event.inputs
+    if len(inputs) < len(components):
+        raise UserError(f"This takes {len(components)} values, but {len(inputs)} were sent.")
+    for component, sent in zip(components, inputs, strict=False):
+        if not _can_be(component, sent, may_be_list=not event.preprocess):
+            raise UserError(f"{component.label or 'A value'} cannot be {ascii(sent)[:100]}.")
+    if event.collects_event_data and not isinstance(event_data and event_data._data, dict):
+        raise UserError("This follows a selection in the page, and cannot be called without.")
 
 
-@contextmanager
-def _for_visitor() -> Iterator[None]:
-    token = visitor.set(current_visitor())
-    try:
-        with errors_shown():
-            yield
-    finally:
-        visitor.reset(token)
+def _can_be(component: Any, sent: Any, may_be_list: bool) -> bool:
+    if isinstance(component, gr.State):  # which nobody sends
+        return True
+    if isinstance(component, gr.File):
+        files = sent if isinstance(sent, list) else [sent]
+        return all(file is None or (isinstance(file, dict) and is_uploaded(file.get("path"))) for file in files)
+    if not isinstance(component, PLAIN):
+        return sent is None or isinstance(sent, dict)
+    takes_lists = isinstance(component, gr.CheckboxGroup) or getattr(component, "multiselect", False)
+    if isinstance(sent, list) and (may_be_list or takes_lists):
+        return len(sent) <= MAX_TEXT and all(map(_is_plain, sent))
+    return _is_plain(sent)
 
 
-def _checked(preprocess: Callable[[Any], Any], label: str | None) -> Callable[[Any], Any]:
-    """A component's own reading of what was sent, whose surprises are the sender's mistakes."""
-
-    @functools.wraps(preprocess)
-    def check(sent: Any) -> Any:
-        try:
-            return preprocess(sent)
-        except gr.Error:
-            raise
-        except Exception as error:
-            raise gr.Error(f"{label or 'A value'} cannot be {ascii(sent)[:100]}.", print_exception=False) from error
-
-    return check
+def _is_plain(sent: Any) -> bool:
+    """Whether this is a number, a text or nothing, of a size that people use."""
+    match sent:
+        case str():
+            return len(sent) <= MAX_TEXT and not any("\ud800" <= letter <= "\udfff" for letter in sent)
+        case int():
+            return abs(sent) < MAX_INTEGER
+        case float():
+            return math.isfinite(sent)
+    return sent is None

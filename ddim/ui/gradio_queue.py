@@ -10,19 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import gradio as gr
-from gradio.context import LocalContext
 from gradio.queueing import Event, Queue
 from starlette.middleware import Middleware
 
 PLACES = 64
 PLACES_OF_ONE = 8
 SECONDS_TO_LISTEN = 5
-
-
-def current_visitor() -> str:
-    """Who asks for what is being done, a page or a client: what Gradio calls a session. Nothing outside of events."""
-    request = LocalContext.request.get(None)
-    return (request and request.session_hash) or ""
 
 
 def open_queue(demo: gr.Blocks) -> gr.Blocks:

@@ -6,12 +6,21 @@ from typing import Any
 
 from gradio.components import Component
 
+from ddim.errors import UserError
 from ddim.ui.edge import errors_shown
 
 # What only the page asks for, and nobody waits for.
 PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
 REFUSING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+
+
+def selected_of(items: Any, place: Any) -> Any:
+    """What a visitor selected among these. Raises UserError for what is not there, or not any more."""
+    try:
+        return items[place]
+    except (LookupError, TypeError):
+        raise UserError("What was selected is not here any more: make the pictures anew.") from None
 
 
 def named(handler: Callable[..., Any], inputs: Mapping[str, Component]) -> Callable[..., Any]:

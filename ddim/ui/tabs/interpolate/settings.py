@@ -80,6 +80,8 @@ def _wire_classes(between_classes: gr.Button, seeds: gr.Textbox, weights: gr.Dro
     def with_classes(held: str, weights: str) -> str:
         with errors_shown():
             stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
+            if len(names) < len(stops):
+                raise UserError(f"{weights} knows {len(names)} species, too few for {len(stops)} seeds.")
         return Stops(stops, tuple(random.sample(names, k=len(stops)))).written()
 
     def is_shown(weights: str) -> gr.Button:

@@ -117,7 +117,7 @@ def _wire_starting(page: Page, runs_dir: str) -> None:
         return f"folder:{unpacked.folder.resolve()}"
 
     def options_of(preset: str) -> list[Any]:
-        return [shown(value) for value in preset_values(preset).values()]
+        return [shown(value) for value in preset_values(preset or "quick").values()]
 
     inputs = {"name": page.name, **page.options}
     start = named(start_training, inputs)
