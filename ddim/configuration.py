@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ddim.errors import UserError
-from ddim.notation import written
+from ddim.notation import briefly, written
 
 Configuration = TypeVar("Configuration")
 
@@ -21,7 +21,7 @@ def check_choices(configuration: object) -> None:
     for name, hint in typing.get_type_hints(type(configuration)).items():
         choices, value = typing.get_args(hint), getattr(configuration, name)
         if typing.get_origin(hint) is typing.Literal and value not in choices:
-            raise UserError(f"{name} must be one of {', '.join(choices)}, but is {value!r}.")
+            raise UserError(f"{name} must be one of {', '.join(choices)}, but is {briefly(value)}.")
 
 
 class Option(NamedTuple):
@@ -111,8 +111,8 @@ def read_field(option: Option, value: Any) -> Any:
         if option.hint == str | None:
             return (value or "").strip() or None
         return value
-    except (TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{option.name} cannot be {value!r}: {option.text}") from error
+    except (TypeError, ValueError, OverflowError, AttributeError, argparse.ArgumentTypeError) as error:
+        raise UserError(f"{option.name} cannot be {briefly(value)}: {option.text}") from error
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
