@@ -11,14 +11,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ddim import zips
 from ddim.data import SUFFIXES
 from ddim.errors import UserError
+from ddim.model.engine import BATCH_SIZES
+from ddim.model.size import output_bytes
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load
 from ddim.runs.folder import read_metrics
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
 MAX_WEIGHTS_BYTES = 256 << 20
-MAX_TEXT_BYTES = 16 << 20
+MAX_METRICS_BYTES = 16 << 20
+MAX_JSON_BYTES = 1 << 20
+MAX_LIST_BYTES = 1 << 20
+MAX_OUTPUT_BYTES = 16 << 30  # for a batch of what the page draws at once: that takes a fifth of it at most
 MAX_METRIC = 2**53
 MAX_PICTURES = 50_000
 MAX_PICTURE_BYTES = 32 << 20
@@ -50,16 +56,21 @@ def unpack_run(path: Path, run: Path) -> None:
     with tempfile.TemporaryDirectory(dir=run.parent) as place:
         unfinished = Path(place) / run.name  # one folder deeper than where runs are looked for
         unfinished.mkdir()
-        with _opened(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if missing := [name for name in RUN_FILES if name not in members]:
+        with zips.opened(path, MAX_LIST_BYTES) as archive:
+            names = set(archive.namelist())
+            if missing := [name for name in RUN_FILES if name not in names]:
                 raise UserError(f"{path.name} is not a packed run: it must contain {', '.join(missing)}.")
-            for name in RUN_FILES:
-                limit = MAX_WEIGHTS_BYTES if name.endswith(WEIGHTS_SUFFIX) else MAX_TEXT_BYTES
-                with archive.open(members[name]) as source:
+            limits = (MAX_WEIGHTS_BYTES, MAX_JSON_BYTES, MAX_JSON_BYTES, MAX_METRICS_BYTES)
+            for name, limit in zip(RUN_FILES, limits, strict=True):
+                with zips.source_of(archive, name) as source:
                     _copy(source, unfinished / name, limit)
         _check_texts(unfinished)
-        load(unfinished, "float32")  # refuses what does not fit its card
+        network = load(unfinished, "float32").config.network  # refuses what does not fit its card
+        if output_bytes(network, BATCH_SIZES[-1]) > MAX_OUTPUT_BYTES:
+            raise UserError(
+                f"To draw pictures, the network in {path.name} would take more memory than an upload may: unpack it "
+                f"into a folder of its own in {run.parent} instead."
+            )
         unfinished.rename(run)
 
 
