@@ -5,13 +5,14 @@ A field `num_steps` becomes `--num-steps`; its help is what the docstring says a
 
 import argparse
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ddim.errors import UserError
-from ddim.notation import written
+from ddim.notation import briefly, written
 
 Configuration = TypeVar("Configuration")
 
@@ -21,7 +22,42 @@ def check_choices(configuration: object) -> None:
     for name, hint in typing.get_type_hints(type(configuration)).items():
         choices, value = typing.get_args(hint), getattr(configuration, name)
         if typing.get_origin(hint) is typing.Literal and value not in choices:
-            raise UserError(f"{name} must be one of {', '.join(choices)}, but is {value!r}.")
+            raise UserError(f"{name} must be one of {', '.join(choices)}, but is {briefly(value)}.")
+
+
+class Bounds(NamedTuple):
+    """What a number may be, written into the type of its field: `epochs: Annotated[int, Bounds(at_least=1)]`."""
+
+    at_least: float = -math.inf
+    above: float = -math.inf
+    at_most: float = math.inf
+    below: float = math.inf
+
+    def admit(self, number: float) -> bool:
+        """Whether this number lies within them; infinity and NaN never do."""
+        return self.at_least <= number <= self.at_most and self.above < number < self.below
+
+    def __str__(self) -> str:
+        """At least 0 and below 1."""
+        told = {name.replace("_", " "): bound for name, bound in self._asdict().items() if abs(bound) < math.inf}
+        return " and ".join(f"{name} {bound}" for name, bound in told.items())
+
+
+def check_numbers(configuration: object) -> None:
+    """Raise UserError if a field that has Bounds holds what is no number of its type, or one beyond them."""
+    for name, hint in typing.get_type_hints(type(configuration), include_extras=True).items():
+        if typing.get_origin(hint) is not typing.Annotated:
+            continue
+        kind, bounds = typing.get_args(hint)
+        value, is_list = getattr(configuration, name), kind in (tuple[int, ...], tuple[float, ...])
+        is_whole = kind in (int, tuple[int, ...])
+        subject, found = (f"each of {name}", "but one is") if is_list else (name, "but is")
+        for number in value if is_list else (value,):
+            if isinstance(number, bool) or not isinstance(number, int if is_whole else int | float):
+                wanted = "a whole number" if is_whole else "a number"
+                raise UserError(f"{subject} must be {wanted}, {found} {briefly(number)}.")
+            if not bounds.admit(number):
+                raise UserError(f"{subject} must be {bounds}, {found} {briefly(number)}.")
 
 
 class Option(NamedTuple):
@@ -111,8 +147,8 @@ def read_field(option: Option, value: Any) -> Any:
         if option.hint == str | None:
             return (value or "").strip() or None
         return value
-    except (TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{option.name} cannot be {value!r}: {option.text}") from error
+    except (TypeError, ValueError, OverflowError, AttributeError, argparse.ArgumentTypeError) as error:
+        raise UserError(f"{option.name} cannot be {briefly(value)}: {option.text}") from error
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:

@@ -1,9 +1,12 @@
 """Lists of numbers and counts, as people write and read them: "1,2,5,10" and "1-20", "1 step" and "2 steps"."""
 
 import re
+import reprlib
 from collections.abc import Sequence
 
 from ddim.errors import UserError
+
+MAX_BRIEF = 80
 
 
 def parse_numbers(entries: object, name: str, lowest: int, highest: int, at_most: int) -> list[int]:
@@ -43,6 +46,15 @@ def written(value: object) -> str:
             return ",".join(map(str, value))
         case _:
             return str(value)
+
+
+def briefly(value: object) -> str:
+    """Any value as a sentence about it tells it: as Python writes it, with the middle left out where that is long."""
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= MAX_BRIEF else f"{text[: MAX_BRIEF // 2]}...{text[-MAX_BRIEF // 2 :]}"
 
 
 def written_numbers(numbers: Sequence[int]) -> str:

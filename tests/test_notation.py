@@ -2,6 +2,7 @@ import pytest
 
 from ddim.diffusion.noise import parse_seeds
 from ddim.diffusion.sampling import parse_step_counts
+from ddim.notation import briefly
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,13 @@ def test_seeds_keep_their_order_and_may_come_back():
 def test_what_is_no_list_of_seeds_is_refused_with_the_reason(entries, because):
     with pytest.raises(ValueError, match=because):
         parse_seeds(entries, 2, 8)
+
+
+@pytest.mark.parametrize("value", [7, 0.05, "tea", None, [1, 2], float("nan")])
+def test_what_is_short_is_told_as_python_writes_it(value):
+    assert briefly(value) == repr(value)
+
+
+def test_what_is_long_is_told_in_brief():
+    for value in (10**100, 10**5000, "x" * 10**6, [["x" * 100] * 100] * 100, {"x": {"y": "z" * 1000}}):
+        assert len(briefly(value)) < 100

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ddim.errors import UserError
-from ddim.notation import parse_numbers
+from ddim.notation import briefly, parse_numbers
 
 SEED_BOUND = 2**32
 
@@ -16,11 +16,11 @@ SEED_BOUND = 2**32
 def seed_range(seed: int, num_images: int) -> list[int]:
     """The seeds of a request: picture i has seed + i. Raises UserError if one would leave [0, 2^32)."""
     if num_images < 1:
-        raise UserError(f"The number of pictures must be at least 1, but is {num_images}.")
+        raise UserError(f"The number of pictures must be at least 1, but is {briefly(num_images)}.")
     if not 0 <= seed <= SEED_BOUND - num_images:
         raise UserError(
             f"Seeds lie between 0 and {SEED_BOUND - 1}, and picture i has seed + i: "
-            f"{num_images} pictures from seed {seed} on do not fit."
+            f"{num_images} pictures from seed {briefly(seed)} on do not fit."
         )
     return list(range(seed, seed + num_images))
 
@@ -44,7 +44,7 @@ def noises_from_seeds(seeds: Sequence[int], shape: tuple[int, ...]) -> Iterator[
     """
     for seed in seeds:
         if not (isinstance(seed, int | np.integer) and 0 <= seed < SEED_BOUND):
-            raise UserError(f"A seed is an integer between 0 and {SEED_BOUND - 1}, but one is {seed!r}.")
+            raise UserError(f"A seed is an integer between 0 and {SEED_BOUND - 1}, but one is {briefly(seed)}.")
     generators = [np.random.Generator(np.random.Philox(key=int(seed))) for seed in seeds]
     while True:
         yield np.stack([generator.standard_normal(shape, dtype=np.float32) for generator in generators])

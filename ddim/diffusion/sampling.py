@@ -18,7 +18,7 @@ from ddim.configuration import check_choices
 from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, CosineSchedule, Rates
 from ddim.diffusion.solvers import DDIM, AdamsBashforth, Denoise, DPMSolverPP2M, Heun, Prediction, Solver, UniPC
 from ddim.errors import UserError
-from ddim.notation import parse_numbers
+from ddim.notation import briefly, parse_numbers
 
 MAX_NUM_STEPS = 1000
 MAX_STEP_COUNTS = 50
@@ -62,10 +62,12 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         if not isinstance(self.num_steps, int) or not 1 <= self.num_steps <= MAX_NUM_STEPS:
-            raise UserError(f"num_steps must be an integer from 1 to {MAX_NUM_STEPS}, but is {self.num_steps!r}.")
+            raise UserError(
+                f"num_steps must be an integer from 1 to {MAX_NUM_STEPS}, but is {briefly(self.num_steps)}."
+            )
         check_choices(self)
         if not 0 <= self.eta <= 1:
-            raise UserError(f"eta must be between 0 and 1, but is {self.eta!r}.")
+            raise UserError(f"eta must be between 0 and 1, but is {briefly(self.eta)}.")
         if self.eta and self.solver != "ddim":
             raise UserError(f"Only the solver 'ddim' can add noise: with {self.solver!r}, eta must be 0.")
         if self.node_placement == "inclusive" and self.max_signal_rate == 1:
@@ -73,7 +75,7 @@ class SampleConfig:
                 "With node_placement 'inclusive', max_signal_rate must be below 1, or the last node has no noise."
             )
         if not 0 <= self.guidance <= MAX_GUIDANCE:
-            raise UserError(f"guidance must be between 0 and {MAX_GUIDANCE}, but is {self.guidance!r}.")
+            raise UserError(f"guidance must be between 0 and {MAX_GUIDANCE}, but is {briefly(self.guidance)}.")
         self.schedule()  # the schedule checks the signal rates
 
     def to_json(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ddim.errors import UserError
+from ddim.notation import briefly
 
 MIN_SIGNAL_RATE = 0.02
 MAX_SIGNAL_RATE = 0.95
@@ -41,7 +42,7 @@ class Schedule(ABC):
         if not 0 < self.min_signal_rate < self.max_signal_rate <= 1:
             raise UserError(
                 "Signal rates must satisfy 0 < min_signal_rate < max_signal_rate <= 1, but they are "
-                f"{self.min_signal_rate} and {self.max_signal_rate}."
+                f"{briefly(self.min_signal_rate)} and {briefly(self.max_signal_rate)}."
             )
 
     @abstractmethod

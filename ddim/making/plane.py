@@ -14,6 +14,7 @@ from ddim.diffusion.sampling import SampleConfig, Step
 from ddim.errors import UserError
 from ddim.making.generate import sample_from
 from ddim.model.diffusion_model import DiffusionModel
+from ddim.notation import briefly
 
 MAX_PLANE_SIZE = 16
 
@@ -82,13 +83,13 @@ class Place:
                 f"for {len(self.seeds)} seeds."
             )
         if not all(0 <= coordinate <= 1 for coordinate in self.coordinates):
-            raise UserError(f"Coordinates lie between 0 and 1, but these are {list(self.coordinates)}.")
+            raise UserError(f"Coordinates lie between 0 and 1, but these are {briefly(list(self.coordinates))}.")
         if len(self.seeds) == 4 and self.interpolation != "slerp":
             raise UserError(
-                f"A plane between seeds has the interpolation 'slerp', but this one has {self.interpolation!r}."
+                f"A plane between seeds has the interpolation 'slerp', but this one has {briefly(self.interpolation)}."
             )
         if self.interpolation not in tuple(WAYS):
-            raise UserError(f"interpolation must be slerp or lerp, but is {self.interpolation!r}.")
+            raise UserError(f"interpolation must be slerp or lerp, but is {briefly(self.interpolation)}.")
 
     @classmethod
     def from_json(cls, noise: Mapping[str, Any]) -> "Place":
@@ -167,7 +168,7 @@ def sample_plane(
 def places_of_plane(corners: Sequence[int], size: int, class_names: Sequence[str | None] = ()) -> list[Place]:
     """The places of the pictures of a plane with `size` rows and columns, row by row. Raises UserError."""
     if not isinstance(size, int) or not 2 <= size <= MAX_PLANE_SIZE:
-        raise UserError(f"A plane has 2 to {MAX_PLANE_SIZE} rows and columns, but {size!r} were asked for.")
+        raise UserError(f"A plane has 2 to {MAX_PLANE_SIZE} rows and columns, but {briefly(size)} were asked for.")
     points = [(across / (size - 1), down / (size - 1)) for down in range(size) for across in range(size)]
     return [Place(tuple(corners), point, class_names=tuple(class_names)) for point in points]
 

@@ -13,6 +13,7 @@ from ddim.making.generate import MAX_NUM_IMAGES
 from ddim.making.plane import Place, places_of_plane
 from ddim.making.walk import WalkConfig, places_of_walk
 from ddim.model.diffusion_model import DiffusionModel
+from ddim.notation import briefly
 
 Command = Literal["sample", "compare", "interpolate", "animate", "plane"]
 
@@ -27,6 +28,13 @@ class Weights(NamedTuple):
     def of(cls, model: DiffusionModel) -> "Weights":
         """Those of this model."""
         return cls(model.card.get("name"), model.card.get("sha256"))
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Weights":
+        """Those that a recipe names. Raises UserError where it names none, as recipes of other programs do."""
+        if not all(part in told and isinstance(told[part], str | None) for part in cls._fields):
+            raise UserError("This was not made here: recipes of ours name weights, and the checksum of these.")
+        return cls(told["weights"], told["sha256"])
 
 
 @dataclass(frozen=True)
@@ -121,15 +129,15 @@ class Recipe:
             return cls._from_json(told)
         except UserError:
             raise
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise UserError("This recipe is damaged, or not one of ours.") from error
 
     @classmethod
     def _from_json(cls, told: Mapping[str, Any]) -> "Recipe":
+        weights = Weights.from_json(told)
         command, settings = told.get("command", "sample"), given(SampleConfig, told)
         if command not in get_args(Command):
-            raise UserError(f"No recipe here has the command {command!r}.")
-        weights = Weights(told["weights"], told["sha256"])
+            raise UserError(f"No recipe here has the command {briefly(command)}.")
         if command == "compare":
             settings |= {"num_steps": told["num_steps"][0], "solver": told["solvers"][0]}
         config = SampleConfig(**settings)
@@ -138,7 +146,9 @@ class Recipe:
         if command == "sample":
             num_images = told.get("num_images", 1)
             if num_images > MAX_NUM_IMAGES:
-                raise UserError(f"One recipe makes 1 to {MAX_NUM_IMAGES} pictures, but this one makes {num_images}.")
+                raise UserError(
+                    f"One recipe makes 1 to {MAX_NUM_IMAGES} pictures, but this one makes {briefly(num_images)}."
+                )
             seeds = seed_range(told["seed"], num_images)
             return cls(command, weights, config, seeds, is_sheet="num_images" in told)
         recipe = cls(command, weights, config, list(told["seeds"]), tuple(told.get("class_names", ())))
@@ -148,7 +158,7 @@ class Recipe:
             case "plane":
                 return replace(recipe, size=told["size"])
             case "compare":
-                against = [Weights(other["weights"], other["sha256"]) for other in told["against"]]
+                against = [Weights.from_json(other) for other in told["against"]]
                 return replace(
                     recipe,
                     step_counts=told["num_steps"],

@@ -13,6 +13,7 @@ from ddim.errors import UserError
 from ddim.making.plane import Interpolation, Place, sample_places
 from ddim.media.animation import MAX_FRAMES, ExportConfig
 from ddim.model.diffusion_model import DiffusionModel
+from ddim.notation import briefly
 
 MAX_STOPS = 8
 STRIP_ASPECTS = (2, 5)
@@ -37,7 +38,7 @@ class WalkConfig:
     def __post_init__(self) -> None:
         check_choices(self)
         if not isinstance(self.frames, int) or self.frames < 2:
-            raise UserError(f"frames must be an integer of at least 2, but is {self.frames!r}.")
+            raise UserError(f"frames must be an integer of at least 2, but is {briefly(self.frames)}.")
 
 
 def places_of_walk(stops: Sequence[int], walk: WalkConfig, class_names: Sequence[str | None] = ()) -> list[Place]:

@@ -9,6 +9,7 @@ import numpy as np
 
 QUALITY = 14  # x264's constant rate factor: 0 is lossless, 23 its default
 MAX_BOXES = 1000
+MAX_COMMENT_BYTES = 1 << 20
 
 _OUTPUT = [
     *("-crf", str(QUALITY), "-preset", "medium"),
@@ -44,13 +45,15 @@ def save_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: 
 
 
 def read_comment(path: str | Path) -> bytes:
-    """The comment in an MP4's metadata. Raises ValueError where there is none."""
+    """The comment in an MP4's metadata. Raises ValueError where there is none, or one of more than a megabyte."""
     with Path(path).open("rb") as file:
         start, end = 0, file.seek(0, 2)
         for name in (b"moov", b"udta", b"meta", b"ilst", b"\xa9cmt", b"data"):
             start, end = _find_box(file, name, start, end)
             if name == b"meta":
                 start += 4  # its version
+        if end - start > MAX_COMMENT_BYTES:
+            raise ValueError("No comment is as long as that.")
         file.seek(start + 8)  # type and language
         return file.read(max(0, end - start - 8))
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
-from ddim.configuration import check_choices
+from ddim.configuration import Bounds, check_choices, check_numbers
 from ddim.diffusion.sampling import SampleConfig
 from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES, Rates, Schedule, ScheduleName
 from ddim.diffusion.solvers import Prediction
 from ddim.errors import UserError
 from ddim.model.classes import class_weights_of, drawn_class, find_class
 from ddim.model.engine import Engine, EnginePrecision
+from ddim.model.size import num_weights
 from ddim.model.unet import UNetConfig
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 PredictionType = Literal["noise", "image", "velocity"]
 ArrayOrTensor = Any
 """What NumPy or Keras computes with."""
+
+MAX_WEIGHTS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,17 @@ class ModelConfig:
     network: UNetConfig = field(default_factory=UNetConfig)
     prediction_type: PredictionType = "noise"
     schedule: ScheduleName = "cosine"
-    min_signal_rate: float = MIN_SIGNAL_RATE
-    max_signal_rate: float = MAX_SIGNAL_RATE
+    min_signal_rate: Annotated[float, Bounds(above=0, below=1)] = MIN_SIGNAL_RATE
+    max_signal_rate: Annotated[float, Bounds(above=0, at_most=1)] = MAX_SIGNAL_RATE
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_numbers(self)
+        if (weights := num_weights(self.network)) > MAX_WEIGHTS:
+            raise UserError(
+                f"This network would have {weights} weights, but {MAX_WEIGHTS} is the limit: "
+                "make widths, block_depth or embedding_size smaller."
+            )
         if self.prediction_type == "image" and self.max_signal_rate == 1:
             raise UserError("With prediction_type 'image', max_signal_rate must be below 1: at 1 there is no noise.")
         self.training_schedule()  # the schedule checks the signal rates

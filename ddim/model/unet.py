@@ -6,10 +6,11 @@ Keras is imported where a network is built, so that a configuration costs nothin
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from ddim.configuration import check_choices
+from ddim.configuration import Bounds, check_choices, check_numbers
 from ddim.errors import UserError
+from ddim.notation import briefly
 
 if TYPE_CHECKING:
     import keras
@@ -26,6 +27,7 @@ Tensor = Any
 
 NORMALIZATION_GROUPS = 8
 ATTENTION_HEAD_SIZE = 32
+MAX_LEVELS = 12  # from 2048 pixels down to one
 
 
 @dataclass(frozen=True)
@@ -52,31 +54,28 @@ class UNetConfig:
         residual_scaling: Multiply every residual sum by 1/sqrt(2), which keeps its variance.
     """
 
-    image_size: int = 64
-    widths: tuple[int, ...] = (32, 64, 96, 128)
-    block_depth: int = 2
-    patch_size: int = 1
+    image_size: Annotated[int, Bounds(at_least=1, at_most=2048)] = 64
+    widths: Annotated[tuple[int, ...], Bounds(at_least=1, at_most=16384)] = (32, 64, 96, 128)
+    block_depth: Annotated[int, Bounds(at_least=1, at_most=32)] = 2
+    patch_size: Annotated[int, Bounds(at_least=1, at_most=64)] = 1
     conditioning: Conditioning = "input"
-    num_classes: int = 0
-    embedding_size: int = 32
-    embedding_max_frequency: float = 1000.0
+    num_classes: Annotated[int, Bounds(at_least=0, at_most=100_000)] = 0
+    embedding_size: Annotated[int, Bounds(at_least=2, at_most=16384)] = 32
+    embedding_max_frequency: Annotated[float, Bounds(above=1, at_most=1e6)] = 1000.0
     normalization: Normalization = "batch"
     activation: Activation = "swish"
     skips: Skips = "concatenated"
     upsampling: Upsampling = "bilinear"
-    attention_levels: int = 0
+    attention_levels: Annotated[int, Bounds(at_least=0, at_most=MAX_LEVELS)] = 0
     attention_once: bool = False
     residual_scaling: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # JSON has lists
         check_choices(self)
-        if len(self.widths) < 2 or min(self.widths) < 1:
-            raise UserError(f"widths must be two or more positive numbers, but are {self.widths}.")
-        if self.block_depth < 1:
-            raise UserError(f"block_depth must be at least 1, but is {self.block_depth}.")
-        if self.patch_size < 1:
-            raise UserError(f"patch_size must be at least 1, but is {self.patch_size}.")
+        if not 2 <= len(self.widths) <= MAX_LEVELS:
+            raise UserError(f"widths must be two to {MAX_LEVELS} numbers, but are {briefly(list(self.widths))}.")
+        check_numbers(self)
         factor = self.patch_size * 2 ** (len(self.widths) - 1)
         if self.image_size < factor or self.image_size % factor:
             patches = f" and patches of {self.patch_size}" if self.patch_size > 1 else ""
@@ -84,19 +83,26 @@ class UNetConfig:
                 f"With {len(self.widths)} widths{patches}, image_size must be a multiple of {factor}, "
                 f"but is {self.image_size}."
             )
-        if self.num_classes < 0:
-            raise UserError(f"num_classes must not be below 0, but is {self.num_classes}.")
         if self.num_classes and self.conditioning != "blocks":
             raise UserError("A network with classes hears them in its blocks: set conditioning to 'blocks'.")
-        if self.embedding_size < 2 or self.embedding_size % 2:
-            raise UserError(f"embedding_size must be even and at least 2, but is {self.embedding_size}.")
-        if self.embedding_max_frequency <= 1:
-            raise UserError(f"embedding_max_frequency must be above 1, but is {self.embedding_max_frequency}.")
-        if not 0 <= self.attention_levels <= len(self.widths):
+        if self.embedding_size % 2:
+            raise UserError(f"embedding_size must be even, but is {self.embedding_size}.")
+        if self.attention_levels > len(self.widths):
             raise UserError(f"attention_levels must be from 0 to {len(self.widths)}, but is {self.attention_levels}.")
         channels = (*self.widths, self.embedding_size)
         if self.normalization == "group" and any(number % NORMALIZATION_GROUPS for number in channels):
             raise UserError(f"Group normalization needs widths and embedding_size divisible by {NORMALIZATION_GROUPS}.")
+
+    def attends(self, level: int, index: int) -> bool:
+        """Whether attention follows the block with this index in this level, down as well as up."""
+        is_level = len(self.widths) - level <= self.attention_levels
+        return is_level and (not self.attention_once or index == self.block_depth - 1)
+
+
+def attention_heads(channels: int) -> tuple[int, int]:
+    """How many heads attention over so many channels has, and how many channels each of them has."""
+    heads = max(1, channels // ATTENTION_HEAD_SIZE)
+    return heads, channels // heads
 
 
 def build_unet(config: UNetConfig, precision: Precision = "float32", form: Form = "plain") -> "keras.Model":
@@ -215,12 +221,12 @@ def _block_builder(
     def attend(features: Tensor) -> Tensor:
         height, width, channels = features.shape[1:]
         positions = layers.Reshape((height * width, channels), dtype=precision)(normalize(features))
-        heads = max(1, channels // ATTENTION_HEAD_SIZE)
+        heads, head_size = attention_heads(channels)
         if form == "plain":
-            attention = layers.MultiHeadAttention(heads, key_dim=channels // heads, dtype=precision)
+            attention = layers.MultiHeadAttention(heads, key_dim=head_size, dtype=precision)
             change = attention(positions, positions)
         else:
-            change = FusedAttention(heads, key_dim=channels // heads, dtype=precision)(positions)
+            change = FusedAttention(heads, key_dim=head_size, dtype=precision)(positions)
         return residual_sum(features, layers.Reshape((height, width, channels), dtype=precision)(change))
 
     def convolve(features: Tensor, width: int, **settings: Any) -> Tensor:
@@ -246,10 +252,7 @@ def _block_builder(
         if features.shape[-1] != width:
             shortcut = layers.Conv2D(width, 1, dtype=precision)(features)
         features = residual_sum(shortcut, change_of(features, width))
-        attends = len(config.widths) - level <= config.attention_levels
-        if config.attention_once:
-            attends = attends and index == config.block_depth - 1
-        return attend(features) if attends else features
+        return attend(features) if config.attends(level, index) else features
 
     return block
 

@@ -18,6 +18,7 @@ from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.engine import EnginePrecision
 from ddim.model.imported import HOW_TO_SAVE, TUTORIAL_IMAGE_SIZE, imported_card, set_imported_weights
 from ddim.model.unet import build_unet
+from ddim.model.weights_file import check_file
 
 WEIGHTS_DIR = Path(str(files("ddim"))).parent / "weights"  # what ships stands beside the package
 WEIGHTS_SUFFIX = ".weights.h5"
@@ -55,19 +56,23 @@ def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int 
         config = from_json(ModelConfig, card["model"])
         classes = {str(name): int(count) for name, count in card.get("classes", {}).items()}
         normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{stem.name}.json does not describe weights: {error}.") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = str(error)[:200].rstrip(".")
+        raise UserError(f"{stem.name}.json does not describe weights: {reason}.") from error
     if len(classes) != config.network.num_classes:
         raise UserError(
             f"{stem.name}.json names {len(classes)} classes, but its network has {config.network.num_classes}."
         )
+    has_card = _card_path(stem).is_file()
+    if has_card:
+        check_file(weights_path, config.network)
     network = build_unet(config.network)
     try:
-        if _card_path(stem).is_file():
+        if has_card:
             network.load_weights(weights_path)
         else:
             set_imported_weights(network, weights_path)
-    except ValueError as error:  # Keras lists every number that does not fit
+    except (ValueError, KeyError, TypeError) as error:  # Keras lists every number that does not fit
         raise UserError(f"{weights_path.name} does not hold the network that {stem.name}.json describes.") from error
     return DiffusionModel(config, network, normalizer, precision, card, is_final=True, classes=classes)
 
@@ -132,7 +137,7 @@ def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
         raise UserError(f"{path.name} says already what {stem.name}{WEIGHTS_SUFFIX} is, its image size included.")
     try:
         card = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for endless nesting
         raise UserError(f"{path.name} is not JSON: it is damaged. Fetch or train the weights again.") from error
     if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
         raise UserError(f"{path.name} does not describe weights: it is damaged or from another program.")

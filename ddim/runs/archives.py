@@ -11,23 +11,29 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from ddim import zips
 from ddim.data.decoding import is_picture
 from ddim.data.folders import is_litter
 from ddim.data.source import LeftOut, told
 from ddim.errors import UserError
+from ddim.model.engine import BATCH_SIZES
+from ddim.model.size import output_bytes
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load
 from ddim.runs.folder import read_metrics
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
 MAX_WEIGHTS_BYTES = 256 << 20
-MAX_TEXT_BYTES = 16 << 20
+MAX_METRICS_BYTES = 16 << 20
+MAX_JSON_BYTES = 1 << 20
+MAX_LIST_BYTES = 1 << 20
+MAX_PICTURE_LIST_BYTES = 32 << 20
+MAX_OUTPUT_BYTES = 16 << 30  # for a batch of what the page draws at once: that takes a fifth of it at most
 MAX_METRIC = 2**53
 MAX_PICTURES = 50_000
 MAX_PICTURE_BYTES = 32 << 20
 MAX_PICTURES_BYTES = 4 << 30
 CHUNK = 1 << 20
 NOT_IN_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]|^[ .]+|[ .]+$')
-DEFLATE64 = 9
 MAX_FOLDERS = 8
 
 
@@ -54,16 +60,21 @@ def unpack_run(path: Path, run: Path) -> None:
     with tempfile.TemporaryDirectory(dir=run.parent) as place:
         unfinished = Path(place) / run.name  # one folder deeper than where runs are looked for
         unfinished.mkdir()
-        with _opened(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if missing := [name for name in RUN_FILES if name not in members]:
+        with zips.opened(path, MAX_LIST_BYTES) as archive:
+            names = set(archive.namelist())
+            if missing := [name for name in RUN_FILES if name not in names]:
                 raise UserError(f"{path.name} is not a packed run: it must contain {', '.join(missing)}.")
-            for name in RUN_FILES:
-                limit = MAX_WEIGHTS_BYTES if name.endswith(WEIGHTS_SUFFIX) else MAX_TEXT_BYTES
-                with _member(archive, members[name]) as source:
+            limits = (MAX_WEIGHTS_BYTES, MAX_JSON_BYTES, MAX_JSON_BYTES, MAX_METRICS_BYTES)
+            for name, limit in zip(RUN_FILES, limits, strict=True):
+                with zips.source_of(archive, name) as source:
                     _copy(source, unfinished / name, limit)
         _check_texts(unfinished)
-        load(unfinished, "float32")  # refuses what does not fit its card
+        network = load(unfinished, "float32").config.network  # refuses what does not fit its card
+        if output_bytes(network, BATCH_SIZES[-1]) > MAX_OUTPUT_BYTES:
+            raise UserError(
+                f"To draw pictures, the network in {path.name} would take more memory than an upload may: unpack it "
+                f"into a folder of its own in {run.parent} instead."
+            )
         unfinished.rename(run)
 
 
@@ -149,10 +160,10 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[PurePosixPath, IO[bytes]]]:
             with path.open("rb") as source:
                 yield PurePosixPath(path.name), source
             continue
-        with _opened(path) as archive:
+        with zips.opened(path, MAX_PICTURE_LIST_BYTES) as archive:
             for member in archive.infolist():
                 if not member.is_dir():
-                    with _member(archive, member) as source:
+                    with zips.source_of(archive, member) as source:
                         yield _inside(member.filename), source
 
 
@@ -164,30 +175,6 @@ def _inside(name: str) -> PurePosixPath:
 
 def _suffix(name: PurePosixPath) -> str:
     return name.suffix.lower() if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", name.suffix) else ""
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path.name} is not a ZIP file, or is damaged.") from error
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    """A file in a ZIP, opened. Raises UserError if it needs a password, is packed in a way of its own or is damaged."""
-    if member.flag_bits & 1:
-        raise UserError("The ZIP is protected by a password: pack it again without one.")
-    if member.compress_type == DEFLATE64:
-        raise UserError(
-            "The ZIP is packed with Deflate64, as Windows does with large folders, which only few programs can read: "
-            "pack it with 7-Zip or in smaller parts."
-        )
-    try:
-        return archive.open(member)
-    except NotImplementedError as error:
-        raise UserError("The ZIP is packed in a way that cannot be read: pack it again with Deflate.") from error
-    except zipfile.BadZipFile as error:
-        raise UserError(f"The ZIP is damaged: {str(error).rstrip('.')}. Pack it again.") from error
 
 
 def _copy(source: IO[bytes], path: Path, limit: int) -> int:

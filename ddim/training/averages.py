@@ -14,6 +14,7 @@ import numpy as np
 from ddim.errors import UserError
 
 SNAPSHOTS = "snapshots"
+MIN_LENGTH = 1e-6  # of no run a step
 MAX_LENGTH = 0.28  # that of an even mean is 1 / sqrt(12)
 
 Arrays = list[np.ndarray]
@@ -28,8 +29,10 @@ class Profile(NamedTuple):
 
 def check_length(length: float) -> None:
     """Raise UserError unless this is the length of an average."""
-    if not 0 < length <= MAX_LENGTH:
-        raise UserError(f"The length of an average is a part of the run, above 0 and up to {MAX_LENGTH}, not {length}.")
+    if not MIN_LENGTH <= length <= MAX_LENGTH:
+        raise UserError(
+            f"The length of an average is a part of the run, from {MIN_LENGTH} up to {MAX_LENGTH}, not {length}."
+        )
 
 
 @cache

@@ -3,14 +3,15 @@
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from ddim.configuration import check_choices, from_json
+from ddim.configuration import Bounds, check_choices, check_numbers, from_json
 from ddim.data.folders import FOLDER_PREFIX, with_prefix
 from ddim.diffusion.noise import SEED_BOUND
 from ddim.errors import UserError
 from ddim.model.diffusion_model import ModelConfig, PredictionType
-from ddim.training.averages import check_length
+from ddim.model.size import training_bytes
+from ddim.training.averages import MAX_LENGTH, MIN_LENGTH
 
 Loss = Literal["mae", "mse", "huber"]
 TimeSampling = Literal["uniform", "log_normal"]
@@ -24,6 +25,9 @@ KidBlock = Literal[
 
 RESUMABLE = ("dataset", "epochs", "inception_weights", "checkpoint_minutes", "distribute", "precision")
 """Options that a resumed run may be given anew: they do not change what it has learned."""
+
+MAX_AVERAGES = 8
+MAX_TRAINING_BYTES = 1 << 40  # of all devices together
 
 
 @dataclass(frozen=True)
@@ -68,52 +72,48 @@ class TrainConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     dataset: str = "oxford_flowers102"
-    epochs: int = 50
-    repetitions: int = 5
-    batch_size: int = 64
+    epochs: Annotated[int, Bounds(at_least=1, at_most=100_000)] = 50
+    repetitions: Annotated[int, Bounds(at_least=1, at_most=100_000)] = 5
+    batch_size: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 64
     horizontal_flips: bool = False
     class_conditional: bool = False
-    class_dropout: float = 0.15
+    class_dropout: Annotated[float, Bounds(at_least=0, below=1)] = 0.15
     time_sampling: TimeSampling = "uniform"
     loss: Loss = "mae"
     loss_on: PredictionType = "noise"
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Bounds(above=0, at_most=10)] = 1e-3
     learning_rate_decay: LearningRateDecay = "none"
-    warmup_steps: int = 0
-    weight_decay: float = 1e-4
-    clip_norm: float = 0.0
-    ema_momentum: float = 0.999
-    average_lengths: tuple[float, ...] = ()
+    warmup_steps: Annotated[int, Bounds(at_least=0, at_most=1_000_000_000)] = 0
+    weight_decay: Annotated[float, Bounds(at_least=0, at_most=100)] = 1e-4
+    clip_norm: Annotated[float, Bounds(at_least=0, at_most=1e6)] = 0.0
+    ema_momentum: Annotated[float, Bounds(at_least=0, below=1)] = 0.999
+    average_lengths: Annotated[tuple[float, ...], Bounds(at_least=MIN_LENGTH, at_most=MAX_LENGTH)] = ()
     precision: TrainingPrecision = "auto"
-    seed: int = 0
+    seed: Annotated[int, Bounds(at_least=0, below=SEED_BOUND)] = 0
     init_weights: str | None = None
-    kid_images: int = 1024
+    kid_images: Annotated[int, Bounds(at_least=0, at_most=1_000_000)] = 1024
     kid_block: KidBlock = "mixed10"
     inception_weights: str | None = None
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: Annotated[float, Bounds(above=0, at_most=100_000)] = 5.0
     distribute: Distribute = "none"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "average_lengths", tuple(self.average_lengths))  # JSON has lists
         check_choices(self)
-        for name in ("epochs", "repetitions", "batch_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, but is {getattr(self, name)}.")
-        for name in ("learning_rate", "checkpoint_minutes"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"{name} must be above 0, but is {getattr(self, name)}.")
-        for name in ("weight_decay", "clip_norm", "kid_images", "warmup_steps"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"{name} must not be below 0, but is {getattr(self, name)}.")
-        if not 0 <= self.seed < SEED_BOUND:
-            raise UserError(f"seed must be from 0 to {SEED_BOUND - 1}, but is {self.seed}.")
-        for name in ("ema_momentum", "class_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 0 and below 1, but is {getattr(self, name)}.")
-        for length in self.average_lengths:
-            check_length(length)
+        check_numbers(self)
+        if len(self.average_lengths) > MAX_AVERAGES:
+            raise UserError(
+                f"There are at most {MAX_AVERAGES} average_lengths, but these are {len(self.average_lengths)}."
+            )
+        needed = training_bytes(self.model.network, self.batch_size)
+        if needed > MAX_TRAINING_BYTES:
+            raise UserError(
+                f"To learn from a batch of {self.batch_size} pictures, this network would take about "
+                f"{needed >> 30} GiB, but {MAX_TRAINING_BYTES >> 30} GiB is the limit: make batch_size, image_size or "
+                "widths smaller."
+            )
         if self.class_conditional and self.model.network.conditioning != "blocks":
             raise UserError("A network that learns classes hears them in its blocks: set conditioning to 'blocks'.")
         if self.optimizer == "muon" and self.distribute == "mirrored" and self.clip_norm:

@@ -69,11 +69,15 @@ def _wire_dropping(tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.File, ru
             content = embedded.read(file)
             if content.get("command") == "train":
                 raise UserError(f"{Path(file).name} has no settings to bring back: it shows a training run.")
-            recipe = Recipe.from_json(content)
+            try:
+                recipe = Recipe.from_json(content)
+            except UserError as error:
+                raise UserError(f"{Path(file).name} cannot be brought back. {error}") from error
         tab = settings.tab_of(recipe)
         return [gr.Tabs(selected=tab), *_updates_of_all(parts, tab, settings.values_of(recipe), runs_dir)]
 
-    brought = dropped.upload(bring_back, dropped, [tabs, *_controls_of_all(parts)], **REFUSING)
+    one_at_a_time = REFUSING | {"concurrency_limit": 1}
+    brought = dropped.upload(bring_back, dropped, [tabs, *_controls_of_all(parts)], **one_at_a_time)
     for event in (brought.success, brought.failure):
         event(None, None, dropped, js="() => null", **PRIVATE)  # room for the next file
 

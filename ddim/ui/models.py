@@ -2,27 +2,63 @@
 
 import sys
 import threading
-from functools import lru_cache
+from concurrent.futures import Future
 from pathlib import Path
+from typing import NamedTuple
 
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, read_card
 from ddim.ui.reading import read_weights
 
-_loading = threading.Lock()
+MAX_BYTES = 1 << 30  # of the weights of all models that are kept
+COPIES = 2  # of a file in memory: the float32 network, and the engine's own
+
+
+class _Kept(NamedTuple):
+    """A model that is kept, or is being loaded: of a file of which date, and with how much memory."""
+
+    modified: int
+    num_bytes: int
+    model: Future[DiffusionModel]
+
+
+_lock = threading.Lock()
+_kept: dict[str, _Kept] = {}  # by name, the one used last at the end
 
 
 def load_model(name: str, runs_dir: str) -> DiffusionModel:
-    """The model with these weights; the last two used are kept. Raises UserError or OSError if missing or damaged."""
+    """The model with these weights, loaded once for all who ask. Raises UserError or OSError if missing or damaged.
+
+    Those used last are kept, as many as have a gigabyte of weights together, but always one.
+    """
     stem = find(read_weights(name, runs_dir))
-    with _loading:
-        return _load(name, Path(f"{stem}{WEIGHTS_SUFFIX}").stat().st_mtime_ns)
+    file = Path(f"{stem}{WEIGHTS_SUFFIX}").stat()
+    with _lock:
+        kept = _kept.pop(name, None)
+        is_new = kept is None or kept.modified != file.st_mtime_ns
+        if kept is None or is_new:
+            kept = _Kept(file.st_mtime_ns, COPIES * file.st_size, Future())
+        _kept[name] = kept
+    if is_new:  # without the lock, so that nobody waits who wants other weights
+        _load(name, kept)
+    return kept.model.result()
 
 
-@lru_cache(maxsize=2)
-def _load(name: str, modified: int) -> DiffusionModel:
-    return load(name)
+def _load(name: str, kept: _Kept) -> None:
+    """Load what others may be waiting for as well. A failure is theirs too, but whoever comes later tries again."""
+    try:
+        kept.model.set_result(load(name))
+    except BaseException as error:
+        with _lock:
+            if _kept.get(name) is kept:
+                del _kept[name]
+        kept.model.set_exception(error)
+    with _lock:
+        loaded = {name: kept.num_bytes for name, kept in _kept.items() if kept.model.done()}
+        while len(loaded) > 1 and sum(loaded.values()) > MAX_BYTES:
+            oldest = next(iter(loaded))
+            del loaded[oldest], _kept[oldest]
 
 
 def own_settings(weights: str) -> dict[str, float]:

@@ -84,7 +84,7 @@ def test_what_cannot_be_averaged_is_refused_in_one_line(capfd, tmp_path, tiny_we
     for suffix in (".weights.h5", ".json"):
         shutil.copy(f"{tiny_weights}{suffix}", tmp_path / "plain" / f"best{suffix}")
     assert_refused(capfd, "average", tmp_path / "plain", "--length", "0.1", because="has no snapshots")
-    assert_refused(capfd, "average", tmp_path / "plain", "--length", "0.5", because="above 0 and up to 0.28")
+    assert_refused(capfd, "average", tmp_path / "plain", "--length", "0.5", because="from 1e-06 up to 0.28")
 
 
 @pytest.fixture(scope="module")

@@ -159,6 +159,46 @@ DAMAGED = [
 ]
 
 
+FOREIGN = [
+    {"seed": "7", "steps": 30, "sampler": "dpmpp_2m", "prompt": "rose", "version": "Fooocus v2.5"},
+    {"seed": 7, **HOW},
+    {"weights": "roses", "seed": 7, **HOW},
+    {"weights": 7, "sha256": None, "seed": 7, **HOW},
+    {"weights": ["roses"], "sha256": "0123abcd", "seed": 7, **HOW},
+    {},
+]
+
+
+@pytest.mark.parametrize("told", FOREIGN, ids=lambda told: str(told)[:40])
+def test_settings_of_another_program_are_told_from_ours_by_the_weights_that_ours_name(told):
+    with pytest.raises(UserError, match="^This was not made here: recipes of ours name weights, and the checksum"):
+        Recipe.from_json(told)
+
+
+ENDLESS = 10**4000
+HUGE = [
+    {**WHOSE, "seed": ENDLESS, **HOW},
+    {**WHOSE, "seed": 5, **HOW, "num_images": ENDLESS},
+    {**WHOSE, "seed": 5, **HOW, "num_steps": ENDLESS},
+    {**WHOSE, "seed": 5, **HOW, "eta": ENDLESS},
+    {**WHOSE, "seed": 5, **HOW, "guidance": ENDLESS},
+    {**WHOSE, "seed": 5, **HOW, "min_signal_rate": ENDLESS},
+    {**WHOSE, "seed": 5, **HOW, "solver": "x" * 100_000},
+    {**WHOSE, "seed": 5, "command": ["x" * 100_000], **HOW},
+    {**WHOSE, **HOW, "noise": {**NOISE, "coordinates": [ENDLESS]}},
+    {**WHOSE, **HOW, "noise": {**NOISE, "interpolation": "x" * 100_000}},
+    {**WHOSE, "command": "interpolate", "seeds": [3, 8], **HOW, **WALK, "frames": -ENDLESS},
+    {**WHOSE, "command": "compare", "seeds": [3], **HOW, **COMPARED, "against": [{"weights": "x", "sha256": ENDLESS}]},
+]
+
+
+@pytest.mark.parametrize("told", HUGE, ids=lambda told: str(list(told))[-60:])
+def test_what_is_endless_in_a_recipe_is_refused_in_a_short_sentence(told):
+    with pytest.raises(UserError) as error:
+        Recipe.from_json(told)
+    assert str(error.value).endswith(".") and len(str(error.value)) < 200
+
+
 @pytest.mark.parametrize("told", DAMAGED, ids=lambda told: str(told)[-60:])
 def test_what_is_no_recipe_is_refused_in_a_sentence(told):
     with pytest.raises(UserError) as error:

@@ -161,7 +161,8 @@ def test_config_survives_json():
     [
         ({"prediction_type": "score"}, "prediction_type must be one of noise, image, velocity, but is 'score'"),
         ({"schedule": "sigmoid"}, "schedule must be one of cosine, linear_variance, linear_log_snr, but is 'sigmoid'"),
-        ({"min_signal_rate": 0.0}, "0 < min_signal_rate < max_signal_rate <= 1"),
+        ({"min_signal_rate": 0.0}, "min_signal_rate must be above 0 and below 1, but is 0.0"),
+        ({"min_signal_rate": 0.96}, "0 < min_signal_rate < max_signal_rate <= 1"),
         ({"prediction_type": "image", "max_signal_rate": 1.0}, "With prediction_type 'image', max_signal_rate"),
         ({"schedule": "linear_log_snr", "max_signal_rate": 1.0}, "With schedule 'linear_log_snr', max_signal_rate"),
     ],

@@ -5,6 +5,7 @@ import pytest
 
 import ddim.model.weights
 from ddim.diffusion.noise import noise_from_seeds
+from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig
 from ddim.model.weights import available, load, save
 
@@ -181,3 +182,36 @@ def test_a_card_of_another_network_is_refused(shipped):
     with pytest.raises(ValueError) as error:
         load("tiny")
     assert_one_clear_sentence(error, "tiny")
+
+
+def test_a_card_of_a_network_that_is_larger_than_its_file_is_refused_before_anything_is_built(shipped, monkeypatch):
+    monkeypatch.setattr(ddim.model.weights, "build_unet", lambda config: pytest.fail("A network was built."))
+    card = load_card(shipped)
+    card["model"]["network"]["widths"] = [1000, 1000]
+    shipped.with_name("tiny.json").write_text(json.dumps(card))
+    with pytest.raises(UserError) as error:
+        load("tiny")
+    assert_one_clear_sentence(error, "tiny.weights.h5 is too small for the network that its card describes")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [{"widths": [10**9, 10**9]}, {"widths": [4] * 10**5}, {"block_depth": 10**400}, {"image_size": 1e300}]
+    + [{"embedding_max_frequency": float("nan")}, {"widths": [8000] * 4, "block_depth": 32, "image_size": 64}],
+    ids=lambda network: str(network)[:30],
+)
+def test_a_card_of_a_network_without_bounds_is_refused(shipped, network):
+    card = load_card(shipped)
+    card["model"]["network"] |= network
+    shipped.with_name("tiny.json").write_text(json.dumps(card))
+    with pytest.raises(UserError) as error:
+        load("tiny")
+    assert_one_clear_sentence(error, "tiny.json does not describe weights")
+
+
+def test_a_card_that_is_endless_in_any_way_is_refused(shipped):
+    for content in ("[" * 100_000, json.dumps(load_card(shipped) | {"classes": {"rose": float("inf")}})):
+        shipped.with_name("tiny.json").write_text(content)
+        with pytest.raises(UserError) as error:
+            load("tiny")
+        assert_one_clear_sentence(error, "tiny.json")

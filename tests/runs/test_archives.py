@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 import ddim
 from ddim.data import load_dataset
 from ddim.errors import UserError
+from ddim.model import weights
 from ddim.model.weights import available, save
 from ddim.runs import archives
 from ddim.runs.archives import RUN_FILES, pack_run, unpack_pictures, unpack_run
@@ -115,22 +117,64 @@ def test_an_upload_whose_config_names_no_dataset_is_refused(run, tmp_path, confi
 
 
 def test_an_upload_has_no_text_without_end(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_TEXT_BYTES", 1 << 20)
+    monkeypatch.setattr(archives, "MAX_METRICS_BYTES", 1 << 20)
     with pytest.raises(ValueError, match="larger than 1 MB"):
         upload(run, tmp_path, **{"metrics.jsonl": "\n" * (2 << 20)})
 
 
-def test_nobody_sees_an_upload_before_it_is_checked(run, tmp_path, monkeypatch):
+def test_nobody_sees_an_upload_before_it_is_checked(run, tiny_model, tmp_path, monkeypatch):
     def seen():
         return recorded(tmp_path / "uploaded") + available(tmp_path / "uploaded")
 
     def load(folder, precision):
         assert (folder / "config.json").exists()
         assert seen() == before
+        return tiny_model
 
     before = seen()
     monkeypatch.setattr(archives, "load", load)
     assert upload(run, tmp_path) in recorded(tmp_path / "uploaded")
+
+
+def with_network(run, **network):
+    """The card of the run, whose network is said to be another."""
+    card = json.loads((run / "best.json").read_text())
+    card["model"]["network"] |= network
+    return json.dumps(card)
+
+
+LARGE = {"widths": [512, 1024, 2048], "block_depth": 2}
+
+
+def test_an_upload_whose_card_tells_of_a_large_network_is_refused_before_anything_is_built(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "build_unet", lambda config: pytest.fail("A network was built."))
+    with pytest.raises(ValueError, match="best.weights.h5 is too small for the network that its card describes"):
+        upload(run, tmp_path, **{"best.json": with_network(run, image_size=64, **LARGE)})
+    assert list((tmp_path / "uploaded").iterdir()) == []
+
+
+def test_an_upload_whose_pictures_would_take_all_memory_is_refused(run, tmp_path):
+    # The weights are the same for pictures of any size.
+    assert upload(run, tmp_path, **{"best.json": with_network(run, image_size=64)}).name == "run"
+    shutil.rmtree(tmp_path / "uploaded")
+    with pytest.raises(ValueError, match="would take more memory than an upload may"):
+        upload(run, tmp_path, **{"best.json": with_network(run, image_size=2048)})
+    assert list((tmp_path / "uploaded").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["best.json", "config.json"])
+def test_a_card_and_a_config_are_short(run, tmp_path, name):
+    with pytest.raises(ValueError, match="A file in the upload is larger than 1 MB"):
+        upload(run, tmp_path, **{name: (run / name).read_text() + " " * (2 << 20)})
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_upload_that_can_only_be_unpacked_at_one_go_is_refused_in_a_sentence(run, tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "run.zip", "w", method) as archive:
+        for name in RUN_FILES:
+            archive.write(run / name, name)
+    with pytest.raises(UserError, match="it must be stored or deflated"):
+        unpack_run(tmp_path / "run.zip", tmp_path / "uploaded" / "run")
 
 
 def test_an_uploaded_run_is_shown_as_it_says_and_brings_no_status(run, tmp_path):

@@ -266,7 +266,7 @@ def test_training_is_refused_on_a_space_and_where_it_is_off(tmp_path, monkeypatc
 def test_a_process_that_cannot_begin_leaves_its_last_words(tmp_path, monkeypatch):
     for name in ("SPACE_ID", "DDIM_TRAINING"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ValueError, match="^epochs must be at least 1, but is 0.$"):
+    with pytest.raises(ValueError, match="^epochs must be at least 1 and at most 100000, but is 0.$"):
         start_run(tmp_path / "run", ["--epochs", "0"])
 
 

@@ -76,7 +76,7 @@ def test_snapshots_give_the_average_of_a_run_that_ended_earlier(snapshots):
 
 @pytest.mark.parametrize("length", [0, -0.1, 0.3, float("nan")])
 def test_a_length_that_is_none_is_refused(snapshots, length):
-    with pytest.raises(ValueError, match="The length of an average is a part of the run, above 0 and up to 0.28"):
+    with pytest.raises(ValueError, match="The length of an average is a part of the run, from 1e-06 up to 0.28"):
         average_of(snapshots, length)
 
 

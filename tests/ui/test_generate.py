@@ -18,7 +18,7 @@ from ddim.diffusion.sampling import SampleConfig
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.embedded import read
 from ddim.model.weights import find, read_card, save
-from ddim.ui import controls, live_view, models
+from ddim.ui import controls, live_view
 from ddim.ui.tabs import generate
 
 ROOT = Path(__file__).parents[2]
@@ -180,19 +180,6 @@ def test_files_may_be_made_while_old_ones_are_deleted(served):
     assert any(paths is component.temp_files for paths in demo.temp_file_sets)
     for path in component.temp_files:
         component.temp_files.add(f"{path}, made meanwhile")
-
-
-def test_the_two_models_used_last_are_kept(tiny_model, tmp_path):
-    for name in "abc":
-        save(tiny_model, tmp_path / name / "best")
-    first, second, third = ((tmp_path / name).as_posix() for name in "abc")
-    model = models.load_model(first, tmp_path)
-    assert models.load_model(first, tmp_path) is model
-    models.load_model(second, tmp_path)
-    assert models.load_model(first, tmp_path) is model
-    models.load_model(third, tmp_path)
-    assert models.load_model(first, tmp_path) is model
-    assert models._load.cache_info().maxsize == 2
 
 
 def test_the_first_screen_is_what_the_shipped_weights_make():
