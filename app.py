@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ddim.quiet import start_quietly
-from ddim.ui import gradio_cache, handover, models, page
+from ddim.ui import edge, gradio_cache, gradio_queue, handover, models, page
 from ddim.ui.tabs import animate, compare, generate, interpolate, train
 
 TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "animate": animate}
@@ -28,13 +28,13 @@ def build(runs_dir: str) -> gr.Blocks:
                 train.build(demo, runs_dir, [part.settings for part in parts.values()])
         handover.wire(demo, tabs, [*TABS, "train"], parts, handover.lay_out(), runs_dir)
     gradio_cache.survive_deletion(demo)
-    return demo.queue(max_size=64)
+    edge.guard(demo)
+    return gradio_queue.open_queue(demo)
 
 
 def launch(demo: gr.Blocks, **options: Any) -> None:
     """Serve the page and return; `options` are those of gr.Blocks.launch."""
-    looks: dict[str, Any] = {"theme": page.THEME, "css_paths": page.STYLE, "head": page.HEAD, "footer_links": ["api"]}
-    demo.launch(prevent_thread_lock=True, run_history=False, **looks, **options)
+    demo.launch(prevent_thread_lock=True, run_history=False, **page.LOOKS, **gradio_queue.LAUNCH, **options)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from ddim.errors import UserError
 
 # What else there is unpacks at one go, however much it becomes, or not at all.
 IN_PIECES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DEFLATE64 = 9
+PROTECTED = 1
 
 
 @contextmanager
@@ -28,17 +30,26 @@ def opened(path: Path, max_list_bytes: int) -> Iterator[zipfile.ZipFile]:
             yield archive
 
 
-def source_of(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """A file in a ZIP, to be read in pieces. Raises UserError if it is not there, or packed in a way of its own."""
+def source_of(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> IO[bytes]:
+    """A file in a ZIP, to be read in pieces. Raises UserError if it is not there or damaged, needs a password, or is
+    packed in a way of its own.
+    """
     try:
-        member = archive.getinfo(name)
+        member = name if isinstance(name, zipfile.ZipInfo) else archive.getinfo(name)
+        if member.flag_bits & PROTECTED:
+            raise UserError("The ZIP is protected by a password: pack it again without one.")
+        if member.compress_type == DEFLATE64:
+            raise UserError(
+                "The ZIP is packed with Deflate64, as Windows does with large folders, which few programs can unpack: "
+                "pack it with another program, or in smaller parts."
+            )
         if member.compress_type not in IN_PIECES:
-            raise NotImplementedError(f"compression {member.compress_type}")
+            raise UserError("The ZIP is packed in a way that cannot be read here: it must be stored or deflated.")
         return archive.open(member)
-    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"The ZIP has no {name} that can be unpacked here: it must be stored or deflated, without a password."
-        ) from error
+    except KeyError as error:
+        raise UserError(f"The ZIP has no {name}.") from error
+    except (OSError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+        raise UserError(f"The ZIP is damaged: {str(error).rstrip('.')}. Pack it again.") from error
 
 
 class _SmallReads(io.FileIO):

@@ -1,4 +1,5 @@
-"""The command line: python -m ddim sample | compare | interpolate | animate | train | average | evaluate | info.
+"""The command line: python -m ddim COMMAND, which is one of sample, compare, interpolate, animate, train, average,
+import, evaluate and info.
 
 `python -m ddim COMMAND --help` says what each option does.
 """
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from ddim.cli.pictures import add_animate, add_compare, add_interpolate, add_sample
 from ddim.cli.terminal import OneLineParser, show_bug, show_last
-from ddim.cli.train import add_average, add_evaluate, add_info, add_train
+from ddim.cli.train import add_average, add_evaluate, add_import, add_info, add_train
 from ddim.errors import UserError
 from ddim.quiet import start_quietly
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m ddim", description="Make pictures out of noise, and train networks that do.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    pictures, weights = (add_sample, add_compare, add_interpolate, add_animate), (add_train, add_average)
+    pictures, weights = (add_sample, add_compare, add_interpolate, add_animate), (add_train, add_average, add_import)
     for add in (*pictures, *weights, add_evaluate, add_info):
         add(commands)
     return parser

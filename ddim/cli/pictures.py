@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ddim.cli.terminal import show, show_last
+from ddim.cli.terminal import output_file, show, show_last
 from ddim.configuration import add_options, from_options, given, numbers
 from ddim.diffusion.noise import parse_seeds, seed_range
 from ddim.diffusion.sampling import SampleConfig, parse_step_counts
@@ -35,7 +35,8 @@ def add_sample(commands: Any) -> None:
     parser.add_argument("--num-images", type=int, default=16, metavar="N", help="How many pictures. Default: 16.")
     parser.add_argument("--rows", type=int, metavar="N", help="Rows of the grid. Default: about square.")
     parser.add_argument("--each-class", action="store_true", help="The picture of one seed once for each class.")
-    parser.add_argument("--output", type=Path, default=Path("ddim.png"), metavar="FILE", help="Default: ddim.png.")
+    output = parser.add_argument("--output", type=output_file(".png"), default=Path("ddim.png"), metavar="FILE")
+    output.help = "Default: ddim.png."
     add_options(parser, SampleConfig)
 
 
@@ -53,8 +54,6 @@ def _sample(
         raise UserError(f"One command makes 1 to {MAX_NUM_IMAGES} pictures, but {num_images} were asked for.")
     if rows is not None and not 1 <= rows <= num_images:
         raise UserError(f"The grid can have 1 to {num_images} rows, but {rows} were asked for.")
-    if output.suffix.lower() != ".png":
-        raise UserError(f"--output must end in .png, but is {output}.")
     SampleConfig(**settings)  # what is wrong is reported before anything is loaded
     seeds = seed_range(seed, num_images)
     model = load(weights, precision)
@@ -210,14 +209,11 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 def _add_output(parser: argparse.ArgumentParser) -> None:
     endings = ", ".join(SUFFIXES)
     parser.add_argument(
-        "--output", type=_output, metavar="FILE", help=f"Ends in {endings}. Default: a name that says what is inside."
+        "--output",
+        type=output_file(*SUFFIXES),
+        metavar="FILE",
+        help=f"Ends in {endings}. Default: a name that says what is inside.",
     )
-
-
-def _output(text: str) -> Path:
-    if Path(text).suffix.lower() not in SUFFIXES:
-        raise argparse.ArgumentTypeError(f"must end in {', '.join(SUFFIXES)}, but is {text}")
-    return Path(text)
 
 
 def _add_seeds(parser: argparse.ArgumentParser) -> None:

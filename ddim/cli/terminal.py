@@ -1,12 +1,17 @@
 """How the command line speaks: one line of progress, one line of result, one line for what is wrong."""
 
 import argparse
+import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from ddim.errors import BUG
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -15,6 +20,27 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 after this one line."""
         self.exit(2, f"ddim: {message}\n")
+
+
+def output_file(*suffixes: str) -> Callable[[str], Path]:
+    """A type for argparse: the path of a file that can be written, in a folder that is made if need be.
+
+    So it is known before the work begins, and not after it.
+    """
+
+    def parse(text: str) -> Path:
+        path = Path(text).expanduser()
+        if suffixes and path.suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(f"must end in {', '.join(suffixes)}, but is {text}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise argparse.ArgumentTypeError(f"cannot be written: {error}") from error
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise argparse.ArgumentTypeError(f"cannot be written: {text} is a folder, or may not be changed")
+        return path
+
+    return parse
 
 
 def show(line: str) -> None:

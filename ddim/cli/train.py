@@ -1,4 +1,4 @@
-"""The commands train, average, evaluate and info: they make weights, measure them, and say what they are."""
+"""The commands train, average, import, evaluate and info: they make weights, measure them, and say what they are."""
 
 import signal
 from dataclasses import replace
@@ -6,13 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ddim.cli.terminal import show, show_last
+from ddim.cli.terminal import PICTURES, output_file, show, show_last
 from ddim.configuration import add_options, from_options, numbers
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
-from ddim.media.images import save_png
-from ddim.model.weights import WEIGHTS_SUFFIX, load
+from ddim.media.images import save_picture
+from ddim.model.imported import TUTORIAL_IMAGE_SIZE
+from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
+from ddim.runs.folder import folder_of
 from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.train import train
 
@@ -34,8 +36,8 @@ def add_train(commands: Any) -> None:
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
-    folder = runs_dir / run
-    if (folder / "checkpoints").exists() and not resume:
+    folder = folder_of(runs_dir, run)
+    if not resume and any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
         raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
     if resume:
         if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
@@ -44,7 +46,7 @@ def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, pr
         config = replace(config_of_run(folder), **options)
     else:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(with_absolute_paths(config), folder, show, accept_changed_data)
+    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data)
     show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 
@@ -63,7 +65,9 @@ def add_average(commands: Any) -> None:
         "--length", type=numbers, required=True, metavar="X,...", help="Parts of the run, such as 0.08."
     )
     parser.add_argument("--step", type=int, metavar="N", help="The last step that counts. Default: all.")
-    parser.add_argument("--output", type=Path, metavar="NAME", help="Default: average in the folder of the run.")
+    parser.add_argument(
+        "--output", type=output_file(), metavar="NAME", help="Default: average in the folder of the run."
+    )
 
 
 def _average(run: Path, length: tuple[float, ...], step: int | None, output: Path | None) -> int:
@@ -79,6 +83,38 @@ def _average(run: Path, length: tuple[float, ...], step: int | None, output: Pat
             f"length {one:g}: KID x 1000 {1000 * kid.page_kid:.1f} as the page samples, {1000 * kid.kid:.1f} by 5 steps"
         )
     print(f"{stem}{WEIGHTS_SUFFIX}: length {min(kids, key=lambda one: kids[one].page_kid) if kids else length[0]:g}")
+    return 0
+
+
+def add_import(commands: Any) -> None:
+    """Add the command to the subparsers of the command line."""
+    parser = commands.add_parser(
+        "import",
+        help="take over weights of the Keras tutorial",
+        description="Take over what the Keras tutorial's own program saved, diffusion_model.weights.h5: its averaged "
+        "network and its normalizer go into RUNS_DIR/NAME, where the page and --weights RUNS_DIR/NAME find them, with "
+        "a card that says what they are and where they come from.",
+    )
+    parser.set_defaults(command=_import)
+    parser.add_argument("file", metavar="FILE", help="The .weights.h5 file.")
+    parser.add_argument("--name", required=True, metavar="NAME", help="What the weights shall be called.")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=TUTORIAL_IMAGE_SIZE,
+        metavar="N",
+        help=f"Height and width of its pictures, which the file does not say. Default: {TUTORIAL_IMAGE_SIZE}.",
+    )
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
+
+
+def _import(file: str, name: str, image_size: int, runs_dir: Path) -> int:
+    folder = folder_of(runs_dir, name)
+    if folder.exists():
+        raise UserError(f"There is a {folder} already: choose another name with --name.")
+    model = load(file, "float32", image_size)
+    save(model, folder / BEST, imported=model.card["imported"])
+    show_last(f"{folder}: {model.network.count_params():,} weights, for --weights {folder}")
     return 0
 
 
@@ -105,6 +141,8 @@ def _info(weights: str) -> int:
     )
     if model.classes:
         print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
+    if "imported" in card:
+        print(f"imported: {card['imported']['network']} of {card['imported']['file']}")
     kid = card.get("kid", {})
     if kid.get("value") is not None:
         print(f"KID x 1000: {1000 * kid['value']:.1f}, {kid['protocol']}")
@@ -118,11 +156,10 @@ def add_evaluate(commands: Any) -> None:
         "evaluate", help="measure weights", description="Measure weights by KID, with any solvers and numbers of steps."
     )
     parser.set_defaults(command=_evaluate)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="Write all that was measured.")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="Draw KID over network evaluations as a .png.")
-    parser.add_argument(
-        "--neighbours", type=Path, metavar="FILE", help="Draw pictures, each above the training picture nearest to it."
-    )
+    picture: dict[str, Any] = {"type": output_file(*PICTURES), "metavar": "FILE"}
+    parser.add_argument("--json", type=output_file(), metavar="FILE", help="Write all that was measured.")
+    parser.add_argument("--plot", help="Draw KID over network evaluations.", **picture)
+    parser.add_argument("--neighbours", help="Draw pictures, each above the training picture nearest to it.", **picture)
     add_options(parser, EvaluateConfig)
 
 
@@ -133,7 +170,7 @@ def _evaluate(json: Path | None, plot: Path | None, neighbours: Path | None, **o
     if json:
         json.write_text(to_json(results))
     if plot:
-        save_png(plot, chart(results))
+        save_picture(plot, chart(results))
     if neighbours:
-        save_png(neighbours, results["neighbours"])
+        save_picture(neighbours, results["neighbours"])
     return 0

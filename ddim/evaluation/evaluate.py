@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ddim.data import load_pictures
+from ddim.data import load_dataset
 from ddim.diffusion.sampling import SampleConfig
 from ddim.errors import UserError
 from ddim.evaluation.classifier import Classifier
@@ -123,6 +123,7 @@ class Evaluation:
     """The real pictures and their features, against which weights are measured.
 
     Attributes:
+        pictures: How many real pictures there are, and what was left out of them.
         protocol: All that a KID from here depends on, in words.
         accuracy: Fraction of the validation photographs that the classifier takes for what they are; None without.
         distance: Median distance of validation photographs to the nearest training picture.
@@ -131,9 +132,8 @@ class Evaluation:
     def __init__(self, config: EvaluateConfig, image_size: int):
         self.config = config
         self.encoder = InceptionEncoder(config.kid_block, config.inception_weights)
-        self.training = load_pictures(config.dataset, "train", image_size)
+        self.training, real, self.pictures = load_dataset(config.dataset, image_size)
         self.training_features = self.encoder.features(self.training.images)
-        real = load_pictures(config.dataset, "validation", image_size)
         self.real_features = self.encoder.features(real.images)
         self.distance = float(np.median(nearest(self.real_features, self.training_features)[1]))
         classes = classes_of(self.training.class_names.tolist())
@@ -207,8 +207,8 @@ class Evaluation:
 def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Measure all that `config` asks for. `show` takes a line of progress.
 
-    Returns {"protocol", "floor", "accuracy", "distance", "measurements": [...], "neighbours": picture of the first
-    weights (H, W, 3) uint8}.
+    Returns {"pictures", "protocol", "floor", "accuracy", "distance", "measurements": [...], "neighbours": picture of
+    the first weights (H, W, 3) uint8}.
     Raises UserError for weights of several picture sizes, and OSError without an encoder.
     """
     models = [load(name, config.precision) for name in config.weights]
@@ -219,6 +219,7 @@ def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: 
     evaluation = Evaluation(config, sizes.pop())
     ways = {model: config.ways_to_sample(model.sample_config(), bool(model.classes)) for model in models}
     return {
+        "pictures": evaluation.pictures,
         "protocol": evaluation.protocol,
         "floor": evaluation.floor(),
         "accuracy": evaluation.accuracy,

@@ -8,7 +8,8 @@ import numpy as np
 
 def table(results: dict[str, Any]) -> str:
     """The results as text: KID x 1000 as mean and standard deviation over generations."""
-    lines = [results["protocol"], f"floor, training pictures in place of generated ones: {1000 * results['floor']:.1f}"]
+    lines = [results["pictures"], results["protocol"]]
+    lines.append(f"floor, training pictures in place of generated ones: {1000 * results['floor']:.1f}")
     lines.append(
         f"median distance of validation photographs to the nearest training picture: {results['distance']:.2f}"
     )

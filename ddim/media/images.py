@@ -41,6 +41,11 @@ def to_pil(image: np.ndarray, recipe: Mapping[str, Any] | None = None) -> Image.
     return picture
 
 
+def save_picture(path: Path, image: np.ndarray) -> None:
+    """Write a picture (H, W, 3) uint8 as the ending of its name says."""
+    Image.fromarray(image).save(path, quality=95)
+
+
 def save_png(path: str | Path | IO[bytes], image: np.ndarray, recipe: Mapping[str, Any] | None = None) -> None:
     """Write a picture (H, W, 3) uint8 losslessly, with its recipe as JSON in the text chunk `parameters`."""
     text = PngImagePlugin.PngInfo()

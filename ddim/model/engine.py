@@ -1,6 +1,5 @@
 """The one place that runs the network, for every job and every visitor."""
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -8,23 +7,28 @@ import numpy as np
 
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.errors import UserError
+from ddim.model.turns import Turns
 from ddim.model.unet import Precision, UNetConfig, build_unet
 
 if TYPE_CHECKING:
     import keras
 
 BATCH_SIZES = (1, 2, 4, 8, 12, 16)
+CROWDED_BATCH_SIZE = 4
 NATIVE_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 BFLOAT16_TOLERANCE = 0.02
 EnginePrecision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[EnginePrecision, ...] = get_args(EnginePrecision)
 
+TURNS = Turns()
+"""Those of all engines: they share the processor, so it is no use that each runs what it has."""
+
 
 class Engine:
     """A compiled network that many may call at once: they hand it pictures, noise variances and classes, and wait.
 
-    Each picture has a noise variance of its own, so pictures of different visitors and stages could share a batch.
-    For now they take turns, 16 pictures at a time. Batches are padded to a few sizes, since each size is compiled once.
+    Visitors take turns, 16 pictures at a time, or 4 while others wait: on a processor that is hardly slower. Batches
+    are padded to a few sizes, since each size is compiled once.
 
     Attributes:
         precision: What the network runs in, "float32" or "bfloat16".
@@ -39,7 +43,6 @@ class Engine:
         """
         if precision not in PRECISIONS:
             raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
-        self._lock = threading.Lock()
         self._network = _copy(config, network, "float32") if is_final else network
         self.precision: EnginePrecision = "float32"
         if precision == "bfloat16" or (precision == "auto" and has_native_bfloat16()):
@@ -56,9 +59,13 @@ class Engine:
         A network with classes needs class weights (B, num_classes) too.
         """
         inputs = [noisy_images, noise_variances] + ([] if class_weights is None else [class_weights])
-        outputs = []
-        for start in range(0, len(noisy_images), BATCH_SIZES[-1]):
-            outputs.append(self._run([array[start : start + BATCH_SIZES[-1]] for array in inputs]))
+        outputs: list[np.ndarray] = []
+        done = 0
+        while done < len(noisy_images):
+            with TURNS.turn() as is_crowded:
+                size = CROWDED_BATCH_SIZE if is_crowded else BATCH_SIZES[-1]
+                outputs.append(self._run([array[done : done + size] for array in inputs]))
+            done += size
         return np.concatenate(outputs)
 
     def _run(self, inputs: list[np.ndarray]) -> np.ndarray:
@@ -66,8 +73,7 @@ class Engine:
         padding = next(size for size in BATCH_SIZES if size >= num_images) - num_images
         # With the last picture once more: noise without variance has no logarithm.
         padded = [np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) for array in inputs]
-        with self._lock:
-            outputs: np.ndarray = self._network.predict_on_batch(padded)
+        outputs: np.ndarray = self._network.predict_on_batch(padded)
         return outputs[:num_images]
 
 

@@ -1,4 +1,7 @@
-"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean."""
+"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean.
+
+What the Keras tutorial's own program saved has no card, and is taken as it is.
+"""
 
 import hashlib
 import json
@@ -13,6 +16,7 @@ from ddim.configuration import from_json
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.engine import EnginePrecision
+from ddim.model.imported import HOW_TO_SAVE, TUTORIAL_IMAGE_SIZE, imported_card, set_imported_weights
 from ddim.model.unet import build_unet
 from ddim.model.weights_file import check_file
 
@@ -32,14 +36,15 @@ def available(runs_dir: str | Path = "runs") -> list[str]:
     return sorted(shipped, key=lambda name: (name != FIRST, name)) + sorted(runs)
 
 
-def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionModel:
+def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int | None = None) -> DiffusionModel:
     """The model with these weights: a name in weights/, a path (with or without its ending), or a run's folder.
 
     `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it agrees with float32.
-    Raises FileNotFoundError where there are no such weights and UserError where they are damaged.
+    `image_size` is as for `read_card`. Raises FileNotFoundError where there are no such weights and UserError where
+    they are damaged.
     """
     stem = find(name)
-    card = {**read_card(stem), "name": str(name)}  # so that a recipe names what `load` takes
+    card = {**read_card(stem, image_size), "name": str(name)}  # so that a recipe names what `load` takes
     weights_path = Path(f"{stem}{WEIGHTS_SUFFIX}")
     checksum = hashlib.sha256(weights_path.read_bytes()).hexdigest()
     if checksum != card["sha256"]:
@@ -58,10 +63,15 @@ def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionMode
         raise UserError(
             f"{stem.name}.json names {len(classes)} classes, but its network has {config.network.num_classes}."
         )
-    check_file(weights_path, config.network)
+    has_card = _card_path(stem).is_file()
+    if has_card:
+        check_file(weights_path, config.network)
     network = build_unet(config.network)
     try:
-        network.load_weights(weights_path)
+        if has_card:
+            network.load_weights(weights_path)
+        else:
+            set_imported_weights(network, weights_path)
     except (ValueError, KeyError, TypeError) as error:  # Keras lists every number that does not fit
         raise UserError(f"{weights_path.name} does not hold the network that {stem.name}.json describes.") from error
     return DiffusionModel(config, network, normalizer, precision, card, is_final=True, classes=classes)
@@ -105,14 +115,26 @@ def find(name: str | Path) -> Path:
     for stem in (WEIGHTS_DIR / bare, Path(bare), Path(bare) / BEST):
         if Path(f"{stem}{WEIGHTS_SUFFIX}").is_file():
             return stem
+    if Path(name).is_file() or Path(f"{name}.index").is_file():
+        raise UserError(
+            f"{Path(name).name} does not end in {WEIGHTS_SUFFIX} as weights of Keras 3 do: load it in the program that "
+            f"made it, and save it with Keras 3 by {HOW_TO_SAVE}."
+        )
     raise FileNotFoundError(f"No weights are called {str(name)!r}. There are: {', '.join(available()) or 'none'}.")
 
 
-def read_card(stem: Path) -> dict[str, Any]:
-    """The card beside the weights. Raises FileNotFoundError if there is none and UserError if it is not one of ours."""
-    path = Path(f"{stem}.json")
+def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
+    """The card beside the weights, or, where there is none, what a file of the Keras tutorial says by itself.
+
+    `image_size` is only for the latter, which does not say it; by default it is the tutorial's. Raises UserError if
+    this is no card of ours or no file of the tutorial's, and FileNotFoundError if it is ours without its card.
+    """
+    path = _card_path(stem)
     if not path.is_file():
-        raise FileNotFoundError(f"{stem.name}{WEIGHTS_SUFFIX} has no {path.name} beside it to say what it is.")
+        size = TUTORIAL_IMAGE_SIZE if image_size is None else image_size
+        return imported_card(Path(f"{stem}{WEIGHTS_SUFFIX}"), size)
+    if image_size is not None:
+        raise UserError(f"{path.name} says already what {stem.name}{WEIGHTS_SUFFIX} is, its image size included.")
     try:
         card = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # the latter for endless nesting
@@ -120,3 +142,7 @@ def read_card(stem: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
         raise UserError(f"{path.name} does not describe weights: it is damaged or from another program.")
     return card
+
+
+def _card_path(stem: Path) -> Path:
+    return Path(f"{stem}.json")

@@ -9,10 +9,12 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from ddim import zips
-from ddim.data import SUFFIXES
+from ddim.data.decoding import is_picture
+from ddim.data.folders import is_litter
+from ddim.data.source import LeftOut, told
 from ddim.errors import UserError
 from ddim.model.engine import BATCH_SIZES
 from ddim.model.size import output_bytes
@@ -24,13 +26,15 @@ MAX_WEIGHTS_BYTES = 256 << 20
 MAX_METRICS_BYTES = 16 << 20
 MAX_JSON_BYTES = 1 << 20
 MAX_LIST_BYTES = 1 << 20
+MAX_PICTURE_LIST_BYTES = 32 << 20
 MAX_OUTPUT_BYTES = 16 << 30  # for a batch of what the page draws at once: that takes a fifth of it at most
 MAX_METRIC = 2**53
 MAX_PICTURES = 50_000
 MAX_PICTURE_BYTES = 32 << 20
 MAX_PICTURES_BYTES = 4 << 30
 CHUNK = 1 << 20
-NOT_IN_NAMES = re.compile(r"[^\w -]|^(train|validation|val|test)$")
+NOT_IN_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]|^[ .]+|[ .]+$')
+MAX_FOLDERS = 8
 
 
 def pack_run(run: Path, path: Path) -> None:
@@ -74,32 +78,47 @@ def unpack_run(path: Path, run: Path) -> None:
         unfinished.rename(run)
 
 
-def unpack_pictures(paths: Iterable[Path], folder: Path) -> Path:
-    """Put uploaded pictures, and those in uploaded ZIPs, into a new folder below `folder` and return it.
+class Unpacked(NamedTuple):
+    """The folder of unpacked pictures, and in a sentence how many there are and what was left out."""
 
-    Names are replaced by checksums, so that no name leads elsewhere and no picture counts twice; of folders in a ZIP
-    the innermost stays, in letters and digits alone, since it may say what kind of picture this is. Raises UserError
-    for more than 50,000 pictures, 32 MB a picture or 4 GB in all, and if there is none.
+    folder: Path
+    summary: str
+
+
+def unpack_pictures(paths: Iterable[Path], folder: Path) -> Unpacked:
+    """Put uploaded pictures, and those in uploaded ZIPs, into a new folder below `folder`.
+
+    Names are replaced by checksums, so that no name leads elsewhere and no picture counts twice in a folder; folders
+    keep their names, since these say what kind of picture this is. Raises UserError for more than 50,000 pictures,
+    32 MB a picture or 4 GB in all, for a ZIP that cannot be unpacked, and if there is no picture.
     """
     unfinished = folder / "unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    names, total, raw = set(), 0, folder / "unfinished.raw"
+    names, total, raw, left_out = set(), 0, folder / "unfinished.raw", []
     try:
-        for kind, suffix, source in _picture_files(paths):
+        for name, source in _files(paths):
+            if is_litter(name):
+                left_out.append(LeftOut(str(name)))
+                continue
             total += _copy(source, raw, MAX_PICTURE_BYTES)
-            name = hashlib.sha256(raw.read_bytes()).hexdigest()[:32] + suffix
-            (unfinished / kind).mkdir(exist_ok=True)
-            raw.rename(unfinished / kind / name)
-            names.add(f"{kind}/{name}" if kind else name)
+            if not is_picture(raw):
+                left_out.append(LeftOut(str(name)))
+                continue
+            folders = [NOT_IN_NAMES.sub("", part)[:64] for part in name.parts[:-1][:MAX_FOLDERS]]
+            place = PurePosixPath(*filter(None, folders))
+            picture = place / f"{hashlib.sha256(raw.read_bytes()).hexdigest()[:32]}{_suffix(name)}"
+            (unfinished / place).mkdir(parents=True, exist_ok=True)
+            raw.replace(unfinished / picture)
+            names.add(str(picture))
             if len(names) > MAX_PICTURES or total > MAX_PICTURES_BYTES:
                 raise UserError(f"An upload holds at most {MAX_PICTURES} pictures and {MAX_PICTURES_BYTES >> 30} GB.")
         if not names:
-            raise UserError(f"The upload holds no pictures: their names end in {' '.join(SUFFIXES)}.")
-        place = folder / hashlib.sha256("".join(sorted(names)).encode()).hexdigest()[:8]
-        if not place.exists():
-            unfinished.rename(place)
-        return place
+            raise UserError(f"The upload holds no pictures{told(left_out)}.")
+        place_of_all = folder / hashlib.sha256("".join(sorted(names)).encode()).hexdigest()[:8]
+        if not place_of_all.exists():
+            unfinished.rename(place_of_all)
+        return Unpacked(place_of_all, f"{len(names):,} pictures{told(left_out)}")
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         raw.unlink(missing_ok=True)
@@ -136,27 +155,28 @@ def _are_metrics(line: dict[str, Any]) -> bool:
     )
 
 
-def _picture_files(paths: Iterable[Path]) -> Iterator[tuple[str, str, IO[bytes]]]:
-    """The folder that each picture lies in, or nothing, the ending of its name, and its content."""
+def _files(paths: Iterable[Path]) -> Iterator[tuple[PurePosixPath, IO[bytes]]]:
+    """The name and the content of each file, and of each file in a ZIP."""
     for path in paths:
-        if path.suffix.lower() == ".zip":
-            with _opened(path) as archive:
-                for member in archive.infolist():
-                    suffix = Path(member.filename).suffix.lower()
-                    if suffix in SUFFIXES and not member.is_dir():
-                        kind = NOT_IN_NAMES.sub("", PurePosixPath(member.filename).parent.name).strip(" -")
-                        with archive.open(member) as source:
-                            yield kind, suffix, source
-        elif path.suffix.lower() in SUFFIXES:
+        if not zipfile.is_zipfile(path):
             with path.open("rb") as source:
-                yield "", path.suffix.lower(), source
+                yield PurePosixPath(path.name), source
+            continue
+        with zips.opened(path, MAX_PICTURE_LIST_BYTES) as archive:
+            for member in archive.infolist():
+                if not member.is_dir():
+                    with zips.source_of(archive, member) as source:
+                        yield _inside(member.filename), source
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path.name} is not a ZIP file, or is damaged.") from error
+def _inside(name: str) -> PurePosixPath:
+    """The path of a file in a ZIP, perhaps made on Windows, as one that leads nowhere else."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return PurePosixPath(*(part for part in parts if part not in ("/", "..")))
+
+
+def _suffix(name: PurePosixPath) -> str:
+    return name.suffix.lower() if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", name.suffix) else ""
 
 
 def _copy(source: IO[bytes], path: Path, limit: int) -> int:

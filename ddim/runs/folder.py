@@ -7,17 +7,22 @@ checkpoints/         where the run resumes from
 snapshots/           averages of the weights, out of which others can be made
 best.weights.h5      with best.json: the weights of the best epoch
 status.json          how it stands
+stop                 is there while the run is asked to stop
+lock                 held by the process that trains
+pictures.npz         what it learns from, decoded
 """
 
 import json
+import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ddim.errors import UserError
 from ddim.model.weights import WEIGHTS_DIR
@@ -27,6 +32,11 @@ RUNNING: State = "running"
 STOPPED: State = "stopped"
 FINISHED: State = "finished"
 FAILED: State = "failed"
+STOP = "stop"
+SOFT_LOCK = "lock.process"
+SECONDS_OF_PATIENCE = 5
+
+logger = logging.getLogger("ddim")
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Status:
     """How a run stands: one of "running", "stopped" (it can be resumed), "finished" and "failed", and how far it is.
 
     `message` says in a sentence what a reader should know, such as why it failed or why KID is not measured.
-    `process` is the id of the process that trains or trained, `started` the Unix time when it began.
+    `pictures` says what it learns from. `process` is the id of the process that trains or trained, `started` the Unix
+    time when it began.
     """
 
     state: State
@@ -47,6 +58,7 @@ class Status:
     seconds_left: float | None = None
     best_epoch: int | None = None
     message: str = ""
+    pictures: str = ""
     process: int | None = None
     started: float | None = None
 
@@ -55,7 +67,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write under another name, then rename: no reader ever sees half a file."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    unfinished.replace(path)
+    _replace(unfinished, path)
+
+
+def _replace(unfinished: Path, path: Path) -> None:
+    """Rename over a file, and wait a little while for readers: Windows refuses as long as one has it open."""
+    deadline = time.monotonic() + SECONDS_OF_PATIENCE
+    while True:
+        try:
+            unfinished.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def write_status(run: Path, status: Status) -> None:
@@ -104,7 +129,7 @@ def cut_metrics(run: Path, step: int, epochs_done: int) -> None:
     ]
     unfinished = run / "metrics.jsonl.unfinished"
     unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
-    unfinished.replace(run / "metrics.jsonl")
+    _replace(unfinished, run / "metrics.jsonl")
 
 
 def sample_grids(run: Path) -> list[Path]:
@@ -114,13 +139,20 @@ def sample_grids(run: Path) -> list[Path]:
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Hold the run; the system releases it if the process dies. Raises UserError if another process holds it."""
-    lock = FileLock(run / "lock")
+    """Hold the run; the system releases it if the process dies. Raises UserError if another process holds it.
+
+    Where the file system has no locks, as Lustre, NFS and FUSE may have none, a file says who holds the run. It is in
+    the way for ever if that machine dies, so this is warned of.
+    """
     try:
-        lock.acquire(timeout=1)  # whoever only looks holds it for an instant
+        lock = _acquired(run, seconds=1)  # whoever only looks holds it for an instant
     except Timeout as error:
         message = f"Another process is training {run.name}: stop that one first, or choose another name."
+        if (run / SOFT_LOCK).exists():
+            message += f" If there is none, delete {run / SOFT_LOCK}."
         raise UserError(message) from error
+    if isinstance(lock, SoftFileLock):
+        logger.warning("The file system of %s has no locks: %s takes their place.", run, SOFT_LOCK)
     try:
         yield
     finally:
@@ -132,18 +164,38 @@ def is_locked(run: Path) -> bool:
     if not run.is_dir():
         return False
     try:
-        with FileLock(run / "lock", timeout=0):
-            return False
+        _acquired(run, seconds=0).release()
     except Timeout:
         return True
     except OSError:  # a folder that cannot be written: nobody trains in it
         return False
+    return False
+
+
+def _acquired(run: Path, seconds: float) -> BaseFileLock:
+    """The lock of the run, held. Raises Timeout if a process has it for so many seconds, OSError if none can be had."""
+    lock: BaseFileLock = FileLock(run / "lock", fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        raise
+    except OSError:
+        lock = SoftFileLock(run / SOFT_LOCK)
+        lock.acquire(timeout=seconds)
+    return lock
 
 
 def folder_of(runs_dir: str | Path, name: str) -> Path:
-    """The folder of a run. Raises UserError for a name that might lead elsewhere."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name or ""):
-        raise UserError(f"A run's name has up to 64 letters, digits, dots, dashes and underscores, but is {name!r}.")
+    """The folder of a run, where spaces in its name are dashes. Raises UserError for a name that might lead elsewhere,
+    or that some system cannot have.
+    """
+    name = "-".join(name.split())
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", name):
+        raise UserError(
+            f"A run's name has up to 64 letters, digits, dots, dashes and underscores, but is {name!r:.100}."
+        )
+    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE):
+        raise UserError(f"No run can be called {name}: Windows keeps that name for a device.")
     return Path(runs_dir) / name
 
 

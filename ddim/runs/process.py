@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from ddim.errors import UserError
 from ddim.model.weights import WEIGHTS_DIR
-from ddim.runs.folder import RUNNING, is_locked, read_status
+from ddim.runs.folder import STOP, is_locked
 
 # Pages answer first.
 NICE = ["nice", "-n", "5"] if shutil.which("nice") else []
@@ -56,10 +55,9 @@ def start_run(run: Path, arguments: list[str]) -> None:
 
 
 def stop_run(run: Path) -> None:
-    """Ask the run's process to finish its batch, save and end."""
-    status = read_status(run)
-    if status.state == RUNNING and status.process:
-        os.kill(status.process, signal.SIGTERM)
+    """Ask the run's process to save and end, by a file that it looks for: no other way serves every system."""
+    if is_locked(run):
+        (run / STOP).touch()
 
 
 def delete_run(run: Path) -> None:

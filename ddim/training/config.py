@@ -1,14 +1,12 @@
 """What a training run is asked for."""
 
 import json
-import signal
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from ddim.configuration import Bounds, check_choices, check_numbers, from_json
-from ddim.data import FOLDER_PREFIX
+from ddim.data.folders import FOLDER_PREFIX, with_prefix
 from ddim.diffusion.noise import SEED_BOUND
 from ddim.errors import UserError
 from ddim.model.diffusion_model import ModelConfig, PredictionType
@@ -30,9 +28,6 @@ RESUMABLE = ("dataset", "epochs", "inception_weights", "checkpoint_minutes", "di
 
 MAX_AVERAGES = 8
 MAX_TRAINING_BYTES = 1 << 40  # of all devices together
-
-StopRequested = Callable[[], signal.Signals | None]
-"""Returns the signal that asked a run to stop, or None."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +140,9 @@ def config_of_run(run: Path) -> TrainConfig:
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     """The same, but a run that is resumed from elsewhere still finds its pictures and weights."""
     paths: dict[str, Any] = {}
-    if config.dataset.startswith(FOLDER_PREFIX) and config.dataset != FOLDER_PREFIX:
-        paths["dataset"] = f"{FOLDER_PREFIX}{_absolute(config.dataset.removeprefix(FOLDER_PREFIX))}"
+    dataset = with_prefix(config.dataset)
+    if dataset.startswith(FOLDER_PREFIX) and dataset != FOLDER_PREFIX:
+        paths["dataset"] = f"{FOLDER_PREFIX}{_absolute(dataset.removeprefix(FOLDER_PREFIX))}"
     if config.inception_weights:
         paths["inception_weights"] = str(_absolute(config.inception_weights))
     if config.init_weights and Path(config.init_weights).parent != Path("."):  # not just a name

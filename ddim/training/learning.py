@@ -11,9 +11,10 @@ from keras import ops
 from ddim.diffusion.schedule import Rates
 from ddim.model.diffusion_model import PredictionType, read_outputs
 from ddim.training.checkpoints import Progress
-from ddim.training.config import LearningRateDecay, Loss, StopRequested, TrainConfig
+from ddim.training.config import LearningRateDecay, Loss, TrainConfig
 from ddim.training.devices import MirroredAdamW
 from ddim.training.muon import Muon
+from ddim.training.stopping import StopRequest
 
 HUBER_DELTA = 0.3
 CONSTANT_PART = 0.6
@@ -115,10 +116,10 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
-def diverged(loss: float, step: int) -> str:
-    """What to say about a loss that is not finite."""
+def diverged(loss: str, step: int) -> str:
+    """What to say about a loss, as "the loss is nan", that is not finite."""
     return (
-        f"The loss is {loss} at step {step}: training diverged. The last good weights are kept. "
+        f"{loss} at step {step}: training diverged. The last good weights are kept. "
         "A lower learning rate, more weight decay or a clipping norm of 1 steadies it."
     )
 
@@ -130,13 +131,13 @@ class AfterEachBatch(keras.callbacks.Callback):
         self,
         progress: Progress,
         average: Callable[[], None],
-        stop_requested: StopRequested,
+        stop: StopRequest,
         report: Callable[[dict[str, float]], None],
     ):
         super().__init__()
         self.progress = progress
         self.average = average
-        self.stop_requested = stop_requested
+        self.stop = stop
         self.report = report
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -149,6 +150,7 @@ class AfterEachBatch(keras.callbacks.Callback):
         """Do all of this. Raises FloatingPointError for a loss that is not finite."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()  # while it fits, JAX holds the weights elsewhere
+        self.stop.unsaved = True
         self.progress.step += 1
         self.average()
 
@@ -161,7 +163,7 @@ class AfterEachBatch(keras.callbacks.Callback):
         self.progress.seconds += now - self.time
         self.time = now
         if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(diverged(logs["loss"], self.progress.step))
+            raise FloatingPointError(diverged(f"The loss is {logs['loss']}", self.progress.step))
         self.report({name: float(logs[name]) for name in ("loss", "image_loss")})
-        if self.stop_requested():
+        if self.stop.asked_by:
             self.model.stop_training = True

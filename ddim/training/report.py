@@ -1,5 +1,6 @@
 """What a training process reports while it runs: status.json, metrics.jsonl, a line on the terminal, TensorBoard."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,12 +15,16 @@ from ddim.training.checkpoints import Progress
 SECONDS_BETWEEN_LINES = 5
 SECONDS_BETWEEN_STATUSES = 1
 
+logger = logging.getLogger("ddim")
+
 
 class Report:
     """Reports how one run stands, but not too often.
 
     Attributes:
         message: A sentence for every reader of the status, such as why KID is not measured.
+        pictures: What the run learns from.
+        progress: Where the run stands, as soon as that is known.
     """
 
     def __init__(self, run: Path, epochs: int, batch_size: int, show: Callable[[str], None], tensorboard: bool):
@@ -28,21 +33,18 @@ class Report:
         self.epochs = epochs
         self.batch_size = batch_size
         self.show = show
-        self.message = ""
+        self.message = self.pictures = ""
+        self.progress: Progress | None = None
+        self.is_silent = False
         self.steps_per_epoch = 0
         self.seconds_per_step: float | None = None
         self.started = self.batch_time = self.line_time = time.time()
         self.status_time = 0.0
         self.write_scalars = _tensorboard_writer(run) if tensorboard else None
 
-    def beginning(self, message: str) -> None:
-        """Before anything is known: a resumed run still stands where it stood."""
-        before = read_status(self.run)
-        status = replace(before, state=RUNNING, message=message, process=os.getpid(), started=self.started)
-        write_status(self.run, status)
-
     def batch(self, progress: Progress, losses: dict[str, float]) -> None:
         """After every batch; `losses` are means of the epoch so far."""
+        self.progress = progress
         now = time.time()
         seconds, self.batch_time = now - self.batch_time, now
         # An average over the last ten steps or so, in which outliers such as compiling and checkpoints soon fade.
@@ -52,7 +54,7 @@ class Report:
             self.line_time = now
             append_metrics(self.run, step=progress.step, **losses)
         if now - self.status_time >= SECONDS_BETWEEN_STATUSES:
-            self.status(RUNNING, progress)
+            self.status(RUNNING)
             self.show(self._line(progress, losses, self.seconds_per_step))
 
     def epoch(self, progress: Progress, metrics: dict[str, float | None]) -> None:
@@ -60,16 +62,34 @@ class Report:
         append_metrics(self.run, epoch=progress.epochs_done, step=progress.step, **metrics)
         if self.write_scalars:
             self.write_scalars(progress.step, metrics)
-        self.status(RUNNING, progress)
+        self.status(RUNNING)
         self.batch_time = time.time()
 
-    def status(self, state: State, progress: Progress, message: str | None = None) -> None:
-        """Write how the run stands, with this message in place of the lasting one."""
+    def status(self, state: State, message: str | None = None) -> None:
+        """Write how the run stands, with this message in place of the lasting one.
+
+        A run never fails over its status: what keeps it from being written is told once.
+        """
         self.status_time = time.time()
-        total_steps = self.epochs * self.steps_per_epoch
-        speed = self.seconds_per_step
-        status = Status(
+        status = replace(
+            self._standing(self.progress) if self.progress else read_status(self.run),
             state=state,
+            message=self.message if message is None else message,
+            pictures=self.pictures,
+            process=os.getpid(),
+            started=self.started,
+        )
+        try:
+            write_status(self.run, status)
+        except OSError as error:
+            if not self.is_silent:
+                logger.warning("How %s stands cannot be written, but training goes on: %s", self.run.name, error)
+            self.is_silent = True
+
+    def _standing(self, progress: Progress) -> Status:
+        speed, total_steps = self.seconds_per_step, self.epochs * self.steps_per_epoch
+        return Status(
+            RUNNING,
             step=progress.step,
             total_steps=total_steps,
             epoch=min(progress.epochs_done + 1, self.epochs),
@@ -78,11 +98,7 @@ class Report:
             images_per_second=self.batch_size / speed if speed else None,
             seconds_left=speed * (total_steps - progress.step) if speed else None,
             best_epoch=progress.best_epoch,
-            message=self.message if message is None else message,
-            process=os.getpid(),
-            started=self.started,
         )
-        write_status(self.run, status)
 
     def _line(self, progress: Progress, losses: dict[str, float], seconds_per_step: float) -> str:
         left = seconds_per_step * (self.epochs * self.steps_per_epoch - progress.step)

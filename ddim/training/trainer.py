@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ddim.data import Pictures
+from ddim.data import Dataset, Pictures
 from ddim.errors import UserError
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.model.classes import MIN_PICTURES, class_weights_of, classes_of
@@ -23,7 +23,7 @@ from ddim.model.weights import BEST, load, save
 from ddim.runs.folder import cut_metrics
 from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot, update_average
 from ddim.training.checkpoints import Progress, Variables, restore_checkpoint, save_checkpoint
-from ddim.training.config import StopRequested, TrainConfig
+from ddim.training.config import TrainConfig
 from ddim.training.devices import devices, network_precision
 from ddim.training.examples import Batches, training_examples
 from ddim.training.learning import (
@@ -35,6 +35,7 @@ from ddim.training.learning import (
     optimizer_state,
 )
 from ddim.training.report import Report
+from ddim.training.stopping import StopRequest
 from ddim.training.validation import GUIDANCE, Kids, kid_meter, measuring_order, save_samples, validation_losses
 
 NUM_SNAPSHOTS = 20
@@ -48,13 +49,14 @@ class Trainer:
         config: TrainConfig,
         run: Path,
         report: Report,
-        pictures: Pictures,
-        validation: Pictures,
+        dataset: Dataset,
+        stop: StopRequest | None = None,
         accept_changed_data: bool = False,
     ):
         """Raises UserError for too few pictures or classes, for weights that do not fit, for checkpoints that cannot be
         used, and for other pictures than the run has learned from, unless they are accepted.
         """
+        pictures, validation, _ = dataset
         classes = classes_of(pictures.class_names.tolist()) if config.class_conditional else {}
         if config.class_conditional and len(classes) < 2:
             raise UserError(
@@ -64,6 +66,7 @@ class Trainer:
         config = self.config = replace(config, model=replace(config.model, network=network))
         self.run = run
         self.report = report
+        self.stop = stop or StopRequest()
         self.devices = devices(config.distribute, config.batch_size)
         keras.utils.set_random_seed(config.seed)
 
@@ -92,7 +95,7 @@ class Trainer:
         self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: config.kid_images])
 
         # Where it stands.
-        self.progress = restore_checkpoint(run / "checkpoints", self._variables())
+        self.progress = report.progress = restore_checkpoint(run / "checkpoints", self._variables())
         _check_data(self.progress, described(pictures, validation), accept_changed_data)
         self.checkpoint_time = time.monotonic()
         cut_metrics(run, self.progress.step, self.progress.epochs_done)
@@ -109,17 +112,18 @@ class Trainer:
         self.optimizer.build(self.learner.trainable_variables)
         compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
 
-    def run_epochs(self, stop_requested: StopRequested) -> None:
+    def run_epochs(self) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
         while self.progress.epochs_done < self.config.epochs:
-            self.learn(stop_requested)
-            if stop_requested():
-                self._save_checkpoint()
+            self.learn()
+            val_losses = {} if self.stop.asked_by else self._validation_losses()
+            self._save_checkpoint()
+            if self.stop.asked_by:
                 return
-            self._close_epoch()
+            self._close_epoch(val_losses)  # which takes its time, but has nothing to save until it is done
             self._save_checkpoint()
 
-    def learn(self, stop_requested: StopRequested) -> None:
+    def learn(self) -> None:
         """The rest of the epoch under way, unless a stop is requested."""
         end = self.progress.epoch_began + self.steps_per_epoch
         if self.progress.step >= end:  # stopped between the last batch and the measuring
@@ -130,7 +134,7 @@ class Trainer:
             if time.monotonic() - self.checkpoint_time > 60 * self.config.checkpoint_minutes:
                 self._save_checkpoint()
 
-        callback = AfterEachBatch(self.progress, self._average, stop_requested, after_batch)
+        callback = AfterEachBatch(self.progress, self._average, self.stop, after_batch)
         batches = Batches(self.examples_at, self.progress.step, end)
         with self.devices():
             self.learner.fit(batches, shuffle=False, verbose=0, callbacks=[callback])
@@ -141,36 +145,40 @@ class Trainer:
         for average, momentum in zip(self.averages, momentums, strict=True):
             update_average(average, self.network.weights, momentum)
 
-    def _close_epoch(self) -> None:
-        """Measure, show, keep the weights if they are the best so far, and log."""
-        progress = self.progress
-        progress.epochs_done += 1
+    def _validation_losses(self) -> dict[str, float]:
+        """Those of the average. Raises FloatingPointError if training diverged: such weights are not worth keeping."""
+        self.report.show(f"epoch {self.progress.epochs_done + 1}/{self.config.epochs}  measuring")
         self.model.network.set_weights(self.averages[0])
-        self.report.show(f"epoch {progress.epochs_done}/{self.config.epochs}  measuring")
+        losses = self.measure_losses()
+        if not math.isfinite(losses["val_loss"]):
+            raise FloatingPointError(diverged(f"The validation loss is {losses['val_loss']}", self.progress.step))
+        return losses
+
+    def _close_epoch(self, val_losses: dict[str, float]) -> None:
+        """Measure, show, keep the weights if they are the best so far, and log."""
+        progress, epoch = self.progress, self.progress.epochs_done + 1
         losses = {name: total / progress.loss_count for name, total in progress.loss_sums.items()}
-        validation = self.measure_losses()
-        if not math.isfinite(validation["val_loss"]):
-            raise FloatingPointError(diverged(validation["val_loss"], progress.step))
         kids = self.measure_kids(self.model) if self.measure_kids else None
         measured = kids._asdict() if kids else dict.fromkeys(Kids._fields)
-        save_samples(self.model, self.run / "samples" / f"epoch_{progress.epochs_done:04d}.png")
+        save_samples(self.model, self.run / "samples" / f"epoch_{epoch:04d}.png")
 
-        if self.config.average_lengths and progress.epochs_done % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
+        progress.epochs_done = epoch
+        if self.config.average_lengths and epoch % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
             save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
 
-        measure = kids.page_kid if kids else validation["val_loss"]
+        measure = kids.page_kid if kids else val_losses["val_loss"]
         if progress.best is None or measure < progress.best:
-            progress.best, progress.best_epoch = measure, progress.epochs_done
+            progress.best, progress.best_epoch = measure, epoch
             save(
                 self.model,
                 self.run / BEST,
-                training={**asdict(self.config), "epoch": progress.epochs_done, "step": progress.step},
+                training={**asdict(self.config), "epoch": epoch, "step": progress.step},
                 kid={"value": measured["kid"], "page_value": measured["page_kid"], "protocol": self.kid_protocol},
-                val_loss=validation["val_loss"],
+                val_loss=val_losses["val_loss"],
                 **({"guidance": GUIDANCE} if self.model.classes else {}),
             )
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
-        metrics = {**losses, **validation, **measured, "kid_std": None}
+        metrics = {**losses, **val_losses, **measured, "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
         progress.epoch_began, progress.seconds, progress.loss_sums, progress.loss_count = progress.step, 0.0, {}, 0
 
@@ -193,6 +201,7 @@ class Trainer:
 
     def _save_checkpoint(self) -> None:
         save_checkpoint(self.run / "checkpoints", self.progress, self._variables())
+        self.stop.unsaved = False
         self.checkpoint_time = time.monotonic()
 
 

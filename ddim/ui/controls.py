@@ -18,7 +18,8 @@ from ddim.making.recipe import Recipe
 from ddim.media.images import to_pil
 from ddim.model.weights import available
 from ddim.ui import species
-from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model, own_settings
 from ddim.ui.reading import NUMBERS
 
@@ -128,10 +129,12 @@ def _lay_out_classes(weights: gr.Dropdown, guidance: float) -> dict[str, Compone
         return gr.Column(visible=len(choices) > 1), gr.Dropdown(choices), species.show(weights)
 
     def draw_class(weights: str) -> str:
-        return random.choice(class_names_of(weights))
+        if not (names := class_names_of(weights)):
+            raise UserError(f"{weights} knows no species to choose from.")
+        return random.choice(names)
 
     def chosen_class(chosen: gr.EventData) -> str:
-        return str(chosen.name)
+        return str(getattr(chosen, "name", ""))
 
     choices = class_choices(weights.value)
     with gr.Column(visible=len(choices) > 1, variant="compact", elem_classes="classes") as asked:

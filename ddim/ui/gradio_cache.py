@@ -43,6 +43,15 @@ def address_of(path: str) -> str:
     return f"gradio_api/file={quote(path)}"
 
 
+def is_uploaded(path: Any) -> bool:
+    """Whether this is the path of a file in the cache, where uploads are, and of no folder."""
+    return isinstance(path, str) and Path(path).is_file() and Path(path).resolve().is_relative_to(_cache())
+
+
+def _cache() -> Path:
+    return Path(get_upload_folder()).resolve()
+
+
 def survive_deletion(demo: gr.Blocks) -> None:
     """Let files be made while Gradio deletes old ones: if its sets of them grew meanwhile, it would never do so again.
 

@@ -1,38 +1,26 @@
 """How events of the page call Python: with their inputs by name, and with what goes wrong shown to the visitor."""
 
-import html
 import inspect
-import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
-import gradio as gr
 from gradio.components import Component
 
-from ddim.errors import BUG, UserError
+from ddim.errors import UserError
+from ddim.ui.edge import errors_shown
 
-VISITORS_AT_ONCE = 8
 # What only the page asks for, and nobody waits for.
 PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
 REFUSING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
-logger = logging.getLogger("ddim")
 
-
-@contextmanager
-def errors_shown() -> Iterator[None]:
-    """At the edge of the page: what is wrong with a request is told to the visitor who made it, and a bug is logged."""
+def selected_of(items: Any, place: Any) -> Any:
+    """What a visitor selected among these. Raises UserError for what is not there, or not any more."""
     try:
-        yield
-    except gr.Error:
-        raise
-    except (UserError, OSError) as error:
-        raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from error
-    except Exception as error:
-        logger.exception("A visitor met a bug.")
-        raise gr.Error(f"{BUG}: the log of this app says what happened.", print_exception=False) from error
+        return items[place]
+    except (LookupError, TypeError):
+        raise UserError("What was selected is not here any more: make the pictures anew.") from None
 
 
 def named(handler: Callable[..., Any], inputs: Mapping[str, Component]) -> Callable[..., Any]:

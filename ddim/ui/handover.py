@@ -12,7 +12,8 @@ from ddim.making.plane import Stops
 from ddim.making.recipe import Recipe
 from ddim.media import embedded
 from ddim.ui import history, settings
-from ddim.ui.handlers import PRIVATE, REFUSING, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.reproduce import MAKE_ABSOLUTE, Tab
 
 FILES = [".png", ".gif", ".webp", ".mp4", ".zip"]

@@ -66,14 +66,14 @@ def own_settings(weights: str) -> dict[str, float]:
 
     Raises UserError or OSError where there are no such weights or their card is damaged.
     """
-    card = read_card(find(weights))
+    card = read_card(find(weights or ""))
     rates = {name: card["model"][name] for name in ("min_signal_rate", "max_signal_rate")}
     return {**rates, "guidance": card.get("guidance", 1.0)}
 
 
 def class_names_of(weights: str) -> list[str]:
     """The classes that these weights can be asked for, the most frequent first. Raises as `own_settings` does."""
-    classes = read_card(find(weights)).get("classes", {})
+    classes = read_card(find(weights or "")).get("classes", {})
     return sorted(classes, key=lambda name: -classes[name])
 
 

@@ -1,6 +1,7 @@
 """How the page looks, and its keys: theme, style sheet (page.css), header, script."""
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -94,3 +95,6 @@ document.addEventListener("keydown", (event) => {
 });
 </script>
 """
+
+LOOKS: dict[str, Any] = {"theme": THEME, "css_paths": STYLE, "head": HEAD, "footer_links": ["api"]}
+"""Options of gr.Blocks.launch."""

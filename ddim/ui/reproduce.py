@@ -7,7 +7,8 @@ import gradio as gr
 from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe
-from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE, selected_of
 from ddim.ui.settings import Settings, address_of
 from ddim.ui.snippets import is_of_file, snippet_of
 
@@ -76,10 +77,10 @@ def follow_gallery(gallery: gr.Gallery, recipe_of_all: gr.State, column: Column)
     """Wire: the column is about the picture being looked at, and about all of them when the visitor closes it."""
 
     def recipe_of_selected(recipe: Recipe, selected: gr.SelectData) -> dict[str, Any]:
-        return recipe.pictures()[selected.index].to_json()
+        return selected_of(recipe and recipe.pictures(), selected.index).to_json()
 
     selected = gallery.select(recipe_of_selected, recipe_of_all, column.recipe, **PRIVATE)
-    left = gallery.preview_close(lambda recipe: recipe.to_json(), recipe_of_all, column.recipe, **PRIVATE)
+    left = gallery.preview_close(lambda recipe: recipe and recipe.to_json(), recipe_of_all, column.recipe, **PRIVATE)
     for event in (selected, left):
         describe_after(event.success, column)
 

@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from ddim.ui.handlers import PRIVATE, VISITORS_AT_ONCE, named
+from ddim.ui.handlers import PRIVATE, named
 
 IDLE = "Ctrl + Enter starts, Esc stops."
 WAITING = "Waiting for the network. Right after a start it takes some seconds to load."
@@ -51,8 +51,7 @@ def wire(
         list(outputs),
         preprocess=False,
         show_progress="hidden",
-        concurrency_id="engine",
-        concurrency_limit=VISITORS_AT_ONCE,
+        concurrency_limit=None,  # who comes next is decided where the network runs
         **options,
     )
     stop.click(None, cancels=made, **PRIVATE)

@@ -179,6 +179,7 @@ def address_of(tab: str, settings: Settings, recipe: Recipe) -> str:
     name, checksum = recipe.weights
     if name is None or checksum is None:
         raise UserError("Only pictures made with weights from a file have an address.")
+    name = settings["weights"].read(name)  # a recipe that was sent here may name any file
     values, defaults = values_of(recipe), asdict(SampleConfig()) | own_values(name)
     query = {
         name: _written(values[name])

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from ddim.configuration import from_options
-from ddim.data import Pictures
+from ddim.data import Dataset, Pictures
 from ddim.model.diffusion_model import ModelConfig
 from ddim.model.unet import build_unet
 from ddim.training.config import PRESETS, TrainConfig
@@ -62,10 +62,10 @@ def our_training(run: Path, images: np.ndarray, preset: str) -> Callable[[], Non
     config = from_options(TrainConfig, PRESETS[preset] | options)
     pictures = Pictures(images, np.array([f"species {index % 10}" for index in range(len(images))]))
     report = Report(run, config.epochs, BATCH_SIZE, lambda line: None, tensorboard=False)
-    trainer = Trainer(config, run, report, pictures, pictures)
+    trainer = Trainer(config, run, report, Dataset(pictures, pictures, ""))
 
     def epoch() -> None:
-        trainer.learn(stop_requested=lambda: None)
+        trainer.learn()
         trainer.progress.epoch_began = trainer.progress.step
 
     return epoch

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import ddim
-from ddim.data import load_pictures
+from ddim.data import load_dataset
 from ddim.errors import UserError
 from ddim.model import weights
 from ddim.model.weights import available, save
@@ -173,7 +173,7 @@ def test_an_upload_that_can_only_be_unpacked_at_one_go_is_refused_in_a_sentence(
     with zipfile.ZipFile(tmp_path / "run.zip", "w", method) as archive:
         for name in RUN_FILES:
             archive.write(run / name, name)
-    with pytest.raises(UserError, match="it must be stored or deflated, without a password"):
+    with pytest.raises(UserError, match="it must be stored or deflated"):
         unpack_run(tmp_path / "run.zip", tmp_path / "uploaded" / "run")
 
 
@@ -225,36 +225,86 @@ def test_a_run_is_never_overwritten(run, tmp_path):
 
 def test_uploaded_pictures_land_in_one_folder_whatever_their_names(tmp_path):
     content = {
-        "../../escaped.png": png(tmp_path / "a.png", 1).read_bytes(),
-        "deep/<b>/b.png": b"another",
-        "notes.txt": b"-",
+        name: png(tmp_path / "a.png", 1).read_bytes() for name in ("../../escaped.png", "/etc/b.png", "deep/<b>/b")
     }
-    path = write_zip(tmp_path / "pictures.zip", content)
-    folder = unpack_pictures([path, png(tmp_path / "c.PNG", 2)], tmp_path / "uploads")
+    path = write_zip(tmp_path / "pictures.zip", content | {"notes.txt": b"-"})
+    folder, summary = unpack_pictures([path, png(tmp_path / "c.PNG", 2)], tmp_path / "uploads")
     assert folder.parent == tmp_path / "uploads"
     assert not (tmp_path / "escaped.png").exists()
-    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["b"]
-    assert sorted(path.suffix for path in folder.rglob("*.*")) == [".png"] * 3
+    places = [path.parent.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert sorted(places) == [".", ".", "deep/b", "etc"]
+    assert summary == "4 pictures; 1 file left out (1 not pictures: notes.txt)"
 
 
-def test_pictures_in_folders_keep_their_kind(tmp_path):
+def test_uploaded_pictures_keep_their_classes_and_splits(tmp_path):
+    places = ["bird's foot, wild (L.)", "Gänseblümchen", "rose"]
     pictures = {
-        place: png(tmp_path / f"{number}.png", number).read_bytes()
-        for number, place in enumerate(["flowers/rose/a.png", "flowers/tu.l/../lily/b.png", "train/c.png", "../d.png"])
+        f"flowers/{split}/{place}/{number}.png": png(tmp_path / "one.png", 10 * len(place) + number).read_bytes()
+        for place in places
+        for split, numbers in (("train", range(4)), ("valid", range(4, 5)))
+        for number in numbers
     }
-    folder = unpack_pictures([write_zip(tmp_path / "kinds.zip", pictures)], tmp_path / "uploads")
-    assert sorted(path.parent.name for path in folder.rglob("*.png")) == sorted(
-        ["rose", "lily", folder.name, folder.name]
-    )
-    assert load_pictures(f"folder:{folder}", "train", 8).class_names.tolist().count("rose") <= 1
+    folder, _ = unpack_pictures([write_zip(tmp_path / "classes.zip", pictures)], tmp_path / "uploads")
+    dataset = load_dataset(f"folder:{folder}", 8)
+    assert dataset.summary == "12 training and 3 validation pictures of 3 classes, all grey, which are learned as RGB"
+    assert sorted(set(dataset.train.class_names)) == sorted(places)
     assert {path.name for path in (tmp_path / "uploads").iterdir()} == {folder.name}
+
+
+def test_a_zip_of_a_mac_holds_no_litter_and_one_of_windows_has_folders(tmp_path):
+    content = png(tmp_path / "a.png", 1).read_bytes()
+    names = ("rose\\a.png", "__MACOSX/rose/._a.png", "._b.png", ".DS_Store")
+    folder, summary = unpack_pictures(
+        [write_zip(tmp_path / "mac.zip", dict.fromkeys(names, content))], tmp_path / "uploads"
+    )
+    assert [path.parent.name for path in folder.rglob("*.png")] == ["rose"]
+    assert summary.startswith("1 pictures; 3 files left out (3 not pictures: .DS_Store, ._b.png, __MACOSX/")
+
+
+def test_pictures_are_known_by_their_content_in_an_upload_too(tmp_path):
+    picture = png(tmp_path / "a.png", 1).read_bytes()
+    folder, summary = unpack_pictures(
+        [write_zip(tmp_path / "a.zip", {"a.jfif": picture, "b.png": b"no"})], tmp_path / "uploads"
+    )
+    assert [path.suffix for path in folder.iterdir()] == [".jfif"]
+    assert summary == "1 pictures; 1 file left out (1 not pictures: b.png)"
+
+
+def changed_headers(path, offset_in_local, offset_in_central, value):
+    """The ZIP at `path` with two bytes of both headers of its only file changed."""
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", offset_in_local), (b"PK\x01\x02", offset_in_central)):
+        if offset is not None:
+            place = content.index(signature) + offset
+            content[place : place + 2] = value.to_bytes(2, "little")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("local", "central", "value", "sentence"),
+    [
+        (8, 10, 9, "packed with Deflate64"),
+        (8, 10, 97, "packed in a way that cannot be read"),
+        (6, 8, 1, "protected by a password"),
+        (30, None, 0x4242, "The ZIP is damaged: File name in directory .* differ"),
+        (30 + len("rose.png"), None, 0x4242, "cannot be unpacked|damaged"),
+    ],
+)
+def test_a_zip_that_python_cannot_unpack_is_refused_in_a_sentence(tmp_path, local, central, value, sentence):
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rose.png", png(tmp_path / "a.png", 1).read_bytes())
+    with pytest.raises(UserError, match=sentence):
+        unpack_pictures([changed_headers(path, local, central, value)], tmp_path / "uploads")
+    assert list((tmp_path / "uploads").iterdir()) == []
 
 
 def test_a_picture_uploaded_twice_counts_once(tmp_path):
     paths = [png(tmp_path / name, 7) for name in ("a.png", "b.png")]
-    folder = unpack_pictures(paths, tmp_path / "uploads")
+    folder, _ = unpack_pictures(paths, tmp_path / "uploads")
     assert len(list(folder.iterdir())) == 1
-    assert unpack_pictures(paths, tmp_path / "uploads") == folder
+    assert unpack_pictures(paths, tmp_path / "uploads").folder == folder
 
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):

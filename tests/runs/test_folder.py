@@ -1,8 +1,11 @@
+import errno
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
+from tiny_runs import run_python
 
 from ddim.runs.folder import (
     FAILED,
@@ -12,6 +15,7 @@ from ddim.runs.folder import (
     Status,
     append_metrics,
     cut_metrics,
+    folder_of,
     is_locked,
     locked,
     read_metrics,
@@ -88,6 +92,63 @@ def test_who_only_looks_is_in_nobodys_way(run):
         done.set()
         for watcher in watchers:
             watcher.join()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_lock_that_cannot_be_had_is_not_one_that_is_held(run, number):
+    """On a file system without locks, a file says who holds the run, and one of a dead process is no hindrance."""
+    program = f"""
+import os, sys
+from pathlib import Path
+import filelock._native._unix as unix
+def refuse(*arguments):
+    raise OSError({number}, os.strerror({number}))
+unix.fcntl = type("fcntl", (), {{"flock": refuse, "LOCK_EX": 2, "LOCK_NB": 4, "LOCK_UN": 8}})
+from ddim.errors import UserError
+from ddim.runs.folder import is_locked, locked
+run = Path({str(run)!r})
+def second():
+    try:
+        with locked(run):
+            return "trains too"
+    except UserError as error:
+        return error
+print(is_locked(run))
+with locked(run):
+    print(is_locked(run), second())
+    if len(sys.argv) > 1:
+        sys.stdout.flush()
+        os._exit(0)
+print(is_locked(run))
+"""
+    refused = "Another process is training run: stop that one first, or choose another name. If there is none, delete "
+    for arguments, last in (["dies"], []), ([], ["False"]), ([], ["False"]):
+        lines = run_python("-c", program, *arguments).splitlines()
+        assert lines == ["False", f"True {refused}{run / 'lock.process'}.", *last]
+
+
+def test_readers_that_have_a_file_open_are_waited_for(run, monkeypatch):
+    write_json(run / "status.json", {"step": 1})
+    replace, refusals = Path.replace, iter([PermissionError(), PermissionError()])
+
+    def refused_twice(self, target):
+        for refusal in refusals:  # as Windows does
+            raise refusal
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refused_twice)
+    write_json(run / "status.json", {"step": 2})
+    assert json.loads((run / "status.json").read_text()) == {"step": 2}
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "..", ".hidden", "name.", "CON", "nul.txt", "com1", "x" * 65, "-"])
+def test_a_run_s_name_leads_nowhere_else_and_is_one_on_every_system(tmp_path, name):
+    with pytest.raises(ValueError, match="A run's name has up to 64|No run can be called"):
+        folder_of(tmp_path, name)
+
+
+def test_spaces_in_a_run_s_name_are_dashes(tmp_path):
+    assert folder_of(tmp_path, " my  first run ") == tmp_path / "my-first-run"
 
 
 def test_a_folder_that_is_not_there_is_not_locked(tmp_path):

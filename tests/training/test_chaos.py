@@ -103,12 +103,27 @@ def test_sigterm_ends_with_0_and_ctrl_c_with_130_and_both_save(tmp_path, dataset
     assert_as_if_undisturbed(run, undisturbed)
 
 
+@pytest.mark.parametrize("phase", ["Reading pictures.", "Compiling the network."])
+def test_a_run_that_has_not_begun_to_learn_is_stopped_at_once(tmp_path, dataset, phase):
+    run = tmp_path / "run"
+    process = start_command(tiny_arguments(dataset, run))
+    while read_status(run).message != phase and process.poll() is None:
+        time.sleep(0.001)
+    stop_run(run)
+    assert end_of(process) == 0
+    status = read_status(run)
+    assert (status.state, status.step, status.message) == (STOPPED, 0, "")
+    assert not (run / "checkpoints").exists()
+
+
 def test_a_run_started_from_afar_is_one_process_s_alone_until_it_is_stopped(tmp_path, dataset, monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.delenv("DDIM_TRAINING", raising=False)
     run = tmp_path / "run"
     start_run(run, tiny_arguments(dataset, run, epochs=10_000)[5:])
-    process = read_status(run).process
+    while not (process := read_status(run).process):
+        assert is_locked(run)
+        time.sleep(0.01)
     try:
         while not read_status(run).step:
             assert is_locked(run)

@@ -4,6 +4,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -15,17 +16,20 @@ from PIL import Image
 from tiny_runs import epochs_of, last_checkpoint, resume_arguments, run_python, tiny_config
 
 import ddim
+import ddim.data.pictures
 import ddim.evaluation.encoder
 import ddim.training.devices
 import ddim.training.report
+import ddim.training.stopping
 import ddim.training.trainer
 from ddim.configuration import from_json
-from ddim.data import load_images, load_pictures
+from ddim.data import load_dataset, load_images
 from ddim.evaluation.kid import kid_of_batches
 from ddim.media.images import grid
 from ddim.model.diffusion_model import Normalizer
 from ddim.model.unet import UNetConfig
 from ddim.runs.folder import FAILED, FINISHED, RUNNING, STOPPED, locked, read_metrics, read_status, sample_grids
+from ddim.runs.process import stop_run
 from ddim.training.config import KidBlock, TrainConfig
 from ddim.training.examples import training_examples, validation_examples
 from ddim.training.report import Report
@@ -74,9 +78,7 @@ def crash():
 def new_training(config, run):
     run.mkdir()
     report = Report(run, config.epochs, config.batch_size, lambda line: None, False)
-    size = config.model.network.image_size
-    pictures = (load_pictures(config.dataset, part, size) for part in ("train", "validation"))
-    return Trainer(config, run, report, *pictures)
+    return Trainer(config, run, report, load_dataset(config.dataset, config.model.network.image_size))
 
 
 def errors_of_no_output(examples_at, steps):
@@ -125,12 +127,12 @@ def read_config(run):
     return from_json(TrainConfig, json.loads((run / "config.json").read_text()))
 
 
-def assert_same_run(run, expected):
+def assert_same_run(run, expected, apart_from=("kid", "page_kid")):
     """The same epochs, each once, with the same losses, and the same weights, float noise aside."""
     assert read_status(run).state == FINISHED
     for line, expected_line in zip(epochs_of(run), epochs_of(expected), strict=True):
         for name, number in expected_line.items():
-            if name in ("kid", "page_kid"):
+            if name in apart_from:
                 assert line[name] is number is None
             elif name not in ("seconds", "kid_std"):
                 assert line[name] == pytest.approx(number, rel=1e-4), name
@@ -156,7 +158,9 @@ def test_a_run_that_crashed_after_logging_logs_every_epoch_once(tmp_path, learne
 
 def contents_but_status(run):
     """What a run has kept, by its names: how it ended may be told anew."""
-    files = (path for path in run.rglob("*") if path.is_file() and path.name not in ("status.json", "lock"))
+    files = (
+        path for path in run.rglob("*") if path.is_file() and path.name not in ("status.json", "lock", "pictures.npz")
+    )
     return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
@@ -249,6 +253,94 @@ def test_a_run_goes_from_precision_to_precision_and_to_another_backend_as_if_not
     assert expected[0] - expected[-1] > 0.03 * expected[0]  # so that a lost moment would show
 
 
+def test_a_run_is_stopped_while_it_reads_pictures(tmp_path, dataset, learned):
+    run = tmp_path / "run"
+    stop = lambda line: send(signal.SIGTERM)() if line.startswith("reading pictures") else None  # noqa: E731
+    assert train(read_config(learned), run, stop) == signal.SIGTERM
+    assert read_status(run).state == STOPPED
+    assert not (run / "checkpoints").exists()
+    assert train(read_config(learned), run) is None
+    assert_same_run(run, learned)
+
+
+class StoppingEncoder:
+    """Stands in for InceptionV3, and is interrupted as it looks at the first generated pictures."""
+
+    protocol = "none"
+    calls = 0
+
+    def __init__(self, block, weights_path):
+        pass
+
+    def features(self, images):
+        StoppingEncoder.calls += 1
+        if StoppingEncoder.calls == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("a stop while pictures are measured is immediate")
+        return images.mean(axis=(1, 2)) / 255
+
+
+def test_a_run_is_stopped_while_it_measures_and_then_measures_anew(tmp_path, dataset, monkeypatch):
+    monkeypatch.setattr(ddim.training.trainer, "InceptionEncoder", StoppingEncoder)
+    monkeypatch.setattr(StoppingEncoder, "calls", 0)
+    config = tiny_config(dataset, epochs=2, kid_images=5)
+    run = tmp_path / "run"
+    assert train(config, run) == signal.SIGINT
+    status = read_status(run)
+    assert (status.state, status.step, status.epoch) == (STOPPED, STEPS_PER_EPOCH, 1)
+    assert epochs_of(run) == []
+    assert train(config, run) is None
+    train(config, tmp_path / "whole")
+    assert_same_run(run, tmp_path / "whole", apart_from=())
+
+
+def test_a_second_ctrl_c_does_not_wait_for_anything(tmp_path, dataset, every_batch):
+    def twice():
+        send(signal.SIGINT)()
+        send(signal.SIGINT)()
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config(dataset), tmp_path / "run", at_step(2, twice))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert read_status(tmp_path / "run").message == "The process ended without a word; the run can be resumed."
+
+
+def test_a_file_stops_a_run_as_a_signal_does_and_stops_no_other(tmp_path, learned, every_batch):
+    run = tmp_path / "run"
+
+    def ask_and_wait():
+        stop_run(run)
+        time.sleep(3 * ddim.training.stopping.SECONDS_BETWEEN_LOOKS)
+
+    assert train(read_config(learned), run, at_step(6, ask_and_wait)) == signal.SIGTERM
+    assert read_status(run).step == 6
+    assert not (run / "stop").exists()
+    (run / "stop").touch()  # left behind by nobody knows whom
+    assert train(read_config(learned), run) is None
+    assert_same_run(run, learned)
+
+
+def test_a_run_never_fails_over_its_status(tmp_path, learned, every_batch, monkeypatch, caplog):
+    def refuse(run, status):
+        raise PermissionError("somebody has it open")
+
+    monkeypatch.setattr(ddim.training.report, "write_status", refuse)
+    run = tmp_path / "run"
+    assert train(read_config(learned), run) is None
+    (record,) = caplog.records
+    assert "How run stands cannot be written, but training goes on: somebody has it open" in record.message
+    assert len(epochs_of(run)) == 3
+
+
+def test_a_run_says_what_it_learns_from_and_reads_it_once(tmp_path, dataset, learned, monkeypatch):
+    told, run = [], tmp_path / "run"
+    shutil.copytree(learned, run)
+    monkeypatch.setattr(ddim.data.pictures, "read_picture", None)
+    train(read_config(run), run, tell=told.append)
+    assert told == ["32 training and 8 validation pictures"]
+    assert read_status(run).pictures == told[0]
+
+
 def test_a_checkpoint_is_made_every_few_minutes_within_an_epoch(tmp_path, dataset, every_batch):
     run = tmp_path / "run"
     with pytest.raises(Crash):
@@ -268,14 +360,15 @@ def test_the_average_is_the_momentum_formula_over_all_weights(tmp_path, dataset)
     expected = training.network.get_weights()
     seen = []
 
-    def after_each_batch():
+    def after_each_batch(progress, losses):
         nonlocal expected
         if training.progress.step > len(seen):
             weights = training.network.get_weights()
             expected = [0.8 * average + 0.2 * weight for average, weight in zip(expected, weights, strict=True)]
             seen.append(weights)
 
-    training.run_epochs(after_each_batch)
+    training.report.batch = after_each_batch
+    training.run_epochs()
     assert len(seen) == 2 * STEPS_PER_EPOCH
     for weight, average, array in zip(
         training.network.weights, training.model.network.get_weights(), expected, strict=True
@@ -411,7 +504,7 @@ def contents(folder):
 
 
 def test_a_bug_ends_a_run_with_a_status_that_does_not_blame_the_user(tmp_path, dataset, monkeypatch):
-    monkeypatch.setattr(Trainer, "run_epochs", lambda self, stop_requested: [].pop())
+    monkeypatch.setattr(Trainer, "run_epochs", lambda self: [].pop())
     with pytest.raises(IndexError):
         train(tiny_config(dataset), tmp_path / "run")
     status = read_status(tmp_path / "run")
@@ -642,7 +735,7 @@ def test_given_weights_may_learn_other_noise_levels_than_theirs(tmp_path, learne
     assert given.config.max_signal_rate == 0.95
     assert 1 - 0.995**2 < noise_variances.min() < 1 - 0.95**2
 
-    training.run_epochs(stop_requested=lambda: None)
+    training.run_epochs()
     assert ddim.load(run / "best").sample_config().max_signal_rate == 0.995
 
 

@@ -126,7 +126,7 @@ def test_damaged_or_missing_weights_are_one_clear_sentence(served, client, tiny_
     with pytest.raises(AppError, match="best.weights.h5 is damaged or was changed: its checksum begins with"):
         client.predict(**request)
     (runs_dir / "worn" / "best.json").unlink()
-    with pytest.raises(AppError, match=r"has no best.json beside it"):
+    with pytest.raises(AppError, match="best.weights.h5 has no card beside it"):
         client.predict(**request)
     path.unlink()
     with pytest.raises(AppError, match="No weights are called '.*worn'"):

@@ -20,6 +20,7 @@ from ddim.media.images import default_columns, to_uint8
 from ddim.model.weights import available, find
 from ddim.ui import controls, live_view, reading, reproduce, run_button
 from ddim.ui.handlers import PRIVATE
+from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, sampling_settings, weights_setting
 
@@ -87,6 +88,7 @@ def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, ru
     def generate(seed: Any, num_images: Any, weights: Any, **sampling: Any) -> Iterator[View]:
         """Make pictures out of noise and show how they form. Picture i has the seed `seed + i`."""
         seeds, config = reading.read_seeds(seed, num_images), reading.read_config(**sampling)
+        check_work(len(seeds), config.nfe)
         model = load_model(weights, runs_dir)
         recipe = Recipe("sample", Weights.of(model), config, seeds, is_sheet=True)
         forming = {"live": gr.Row(visible=True), "finished": gr.Column(visible=False)}

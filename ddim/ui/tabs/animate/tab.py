@@ -16,6 +16,7 @@ from ddim.media.animation import ExportConfig
 from ddim.media.images import to_uint8
 from ddim.notation import written_numbers
 from ddim.ui import controls, export, live_view, player, reading, reproduce, run_button
+from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
 from ddim.ui.tabs.animate import inside_step
@@ -84,6 +85,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
         """Film how the pictures of 1 to 12 seeds, such as "7" or "0-5", form out of noise: a frame for each step."""
         numbers, config = parse_seeds(seeds, 1, MAX_IMAGES), reading.read_config(**sampling)
         check_film(numbers, config)
+        check_work(len(numbers), config.nfe)
         model = load_model(weights, runs_dir)
         height, width, _ = model.image_shape
         player.check_size(config.num_steps, 2 * height, len(numbers) * width)

@@ -12,7 +12,8 @@ from ddim.making.compare import PLAYBACK, Cell, compare, save_comparison
 from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name
 from ddim.ui import controls, export, live_view, reproduce, run_button
-from ddim.ui.handlers import PRIVATE
+from ddim.ui.handlers import PRIVATE, selected_of
+from ddim.ui.limits import check_work
 from ddim.ui.tabs.compare import plot, settings, slider, table
 
 INTRODUCTION = (
@@ -85,6 +86,7 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
     def compare_steps(**request: Any) -> Iterator[View]:
         """Make pictures of the same seeds with several numbers of steps, solvers or weights, the fewest steps first."""
         comparison = settings.read_comparison(runs_dir=runs_dir, **request)
+        check_work(len(comparison.seeds), sum(config.nfe for _, config in comparison.plan()), "seeds")
         rows, recipe = table.planned(comparison), Recipe.of_comparison(comparison)
         left, right = slider.choices(rows)
         shown = View(
@@ -149,11 +151,12 @@ def _wire_selection(view: View, two: slider.Slider, column: reproduce.Column) ->
     """A picture that is selected goes to the slider, and the column is about it."""
 
     def select(recipes: Mapping[str, Recipe], selected: gr.EventData) -> dict[Any, Any]:
-        side = two.left if selected.side == "left" else two.right
-        return {side: selected.picture, column.recipe: recipes[selected.picture].to_json()}
+        picture = getattr(selected, "picture", None)
+        recipe = selected_of(recipes, picture)
+        return {two.left if selected.side == "left" else two.right: picture, column.recipe: recipe.to_json()}
 
     def select_file(recipes: Mapping[str, Recipe], selected: gr.SelectData) -> dict[str, Any]:
-        return list(recipes.values())[selected.index].to_json()
+        return selected_of(list((recipes or {}).values()), selected.index).to_json()
 
     selected = view.table.select(select, view.recipes, [two.left, two.right, column.recipe], **PRIVATE)
     opened = view.gallery.select(select_file, view.recipes, column.recipe, **PRIVATE)

@@ -17,8 +17,10 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import file_name
 from ddim.media.images import grid, to_uint8
 from ddim.ui import controls, export, live_view, reading, reproduce, run_button
+from ddim.ui.edge import errors_shown
 from ddim.ui.gradio_cache import save_picture
-from ddim.ui.handlers import PRIVATE, VISITORS_AT_ONCE, errors_shown, named
+from ddim.ui.handlers import PRIVATE, named
+from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.tabs.interpolate.settings import Controls, read_corners
 
@@ -95,7 +97,9 @@ def wire(
 
     def make_plane(seeds: Any, size: Any, weights: Any, **sampling: Any) -> Iterator[View]:
         (corners, class_names), size = read_corners(seeds), reading.read_number("size", size)
-        config, model = reading.read_config(**sampling), load_model(weights, runs_dir)
+        config = reading.read_config(**sampling)
+        check_work(size**2, config.nfe)
+        model = load_model(weights, runs_dir)
         recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
         started = time.monotonic()
         shown = View(None, recipe.to_json(), "", None, None, None)
@@ -155,8 +159,7 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
         "show_progress": "minimal",
         "show_progress_on": plane.point,
         "trigger_mode": "always_last",
-        "concurrency_id": "engine",
-        "concurrency_limit": VISITORS_AT_ONCE,
+        "concurrency_limit": None,
         "api_visibility": "private",
     }
     outputs = list(Point(plane.across, plane.down, plane.point, column.recipe))

@@ -11,7 +11,8 @@ from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
 from ddim.ui import controls
-from ddim.ui.handlers import PRIVATE, REFUSING, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.models import class_names_of
 from ddim.ui.reading import read_number, read_switch
 from ddim.ui.settings import MAX_SEEDS, Setting, sampling_settings, weights_setting
@@ -79,6 +80,8 @@ def _wire_classes(between_classes: gr.Button, seeds: gr.Textbox, weights: gr.Dro
     def with_classes(held: str, weights: str) -> str:
         with errors_shown():
             stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
+            if len(names) < len(stops):
+                raise UserError(f"{weights} knows {len(names)} species, too few for {len(stops)} seeds.")
         return Stops(stops, tuple(random.sample(names, k=len(stops)))).written()
 
     def is_shown(weights: str) -> gr.Button:

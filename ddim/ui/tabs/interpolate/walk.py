@@ -15,6 +15,7 @@ from ddim.media.images import grid, to_uint8
 from ddim.ui import export, live_view, player, reading, reproduce, run_button
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
+from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.tabs.interpolate.settings import Controls, read_stops, read_walk
 
@@ -68,7 +69,9 @@ def wire(
         how they form.
         """
         (stops, class_names), way = read_stops(seeds), read_walk(frames, loop, interpolation, easing)
-        columns, config = strip_columns(len(places_of_walk(stops, way))), reading.read_config(**sampling)
+        num_frames, config = len(places_of_walk(stops, way)), reading.read_config(**sampling)
+        columns = strip_columns(num_frames)
+        check_work(num_frames, config.nfe, "frames")
         model = load_model(weights, runs_dir)
         recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
         started = time.monotonic()

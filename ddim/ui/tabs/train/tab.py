@@ -1,5 +1,6 @@
 """The tab Train: a window on the folders of training runs, and the buttons that start, stop and remove them."""
 
+import html
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,8 @@ from ddim.runs import archives, process
 from ddim.runs.film import frames_of_run, recipe_of_run
 from ddim.runs.folder import folder_of
 from ddim.ui import export
-from ddim.ui.handlers import PRIVATE, errors_shown, named
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.reading import read_weights
 from ddim.ui.settings import Settings, own_values, updates_of
 from ddim.ui.tabs.train import view
@@ -28,6 +30,7 @@ INTRODUCTION = (
     "what it makes of the same seeds after another epoch. A run goes on by itself, so leave, come back, or watch from "
     "elsewhere. Options come with advice from people who tried them; change one, and plot two runs together."
 )
+UPLOADS = ".pictures"  # which no run can be called
 # A run's name is checked against the folders there are, not against the choices that the page had when it opened.
 OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
@@ -109,11 +112,12 @@ def _wire_starting(page: Page, runs_dir: str) -> None:
             return gr.skip()
         with errors_shown():
             _check_training_allowed()
-            folder = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / "pictures")
-            return f"folder:{folder.resolve()}"
+            unpacked = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / UPLOADS)
+        gr.Info(html.escape(unpacked.summary, quote=False))
+        return f"folder:{unpacked.folder.resolve()}"
 
     def options_of(preset: str) -> list[Any]:
-        return [shown(value) for value in preset_values(preset).values()]
+        return [shown(value) for value in preset_values(preset or "quick").values()]
 
     inputs = {"name": page.name, **page.options}
     start = named(start_training, inputs)

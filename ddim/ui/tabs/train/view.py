@@ -12,7 +12,8 @@ from PIL import Image
 
 from ddim.errors import UserError
 from ddim.runs.folder import RUNNING, read_metrics, read_status, recorded, sample_grids
-from ddim.ui.handlers import PRIVATE, errors_shown
+from ddim.ui.edge import errors_shown
+from ddim.ui.handlers import PRIVATE
 from ddim.ui.tabs.train import plots
 
 SECONDS_BETWEEN_LOOKS = 2
@@ -173,6 +174,8 @@ def describe(run: Path) -> str:
         kid = ", ".join(kids) or "KID not measured"
         parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
+    if status.pictures:
+        text += f"<br>{html.escape(status.pictures)}"
     if status.message:
         text += f"<br>{html.escape(status.message)}"
     if status.state == RUNNING and status.total_steps:

@@ -1,0 +1,73 @@
+"""How a run is asked to stop, in whatever it is doing: by Ctrl-C, by SIGTERM, or by a file in its folder."""
+
+import signal
+import threading
+from _thread import interrupt_main
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from ddim.runs.folder import STOP
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class StopNow(BaseException):
+    """Raised wherever a run then stands, as it is asked to stop and there is nothing to save."""
+
+
+@dataclass
+class StopRequest:
+    """What asked a run to stop, and whether it has learned anything that is not saved yet.
+
+    Attributes:
+        asked_by: The signal that came first, or None. The file counts as SIGTERM.
+        unsaved: With something to save, a request is only noted, for the run to see after its batch.
+    """
+
+    asked_by: signal.Signals | None = None
+    unsaved: bool = False
+
+
+@contextmanager
+def stop_requests(run: Path) -> Iterator[StopRequest]:
+    """Note requests to stop the run meanwhile. Raises StopNow at once if there is nothing to save.
+
+    A second Ctrl-C ends the process as Ctrl-C does elsewhere.
+    """
+    request = StopRequest()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if request.asked_by is None:
+            request.asked_by = signal.Signals(number)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if not request.unsaved:
+                raise StopNow
+
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, note) for kind in kinds]
+    (run / STOP).unlink(missing_ok=True)
+    is_over = threading.Event()
+    watcher = threading.Thread(target=_watch_for_file, args=[run / STOP, is_over], daemon=True)
+    watcher.start()
+    try:
+        yield request
+    finally:
+        is_over.set()
+        watcher.join()
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+        (run / STOP).unlink(missing_ok=True)
+
+
+def _watch_for_file(file: Path, is_over: threading.Event) -> None:
+    """Pass the file on to the main thread as SIGTERM, which Windows would not deliver."""
+    while not is_over.wait(SECONDS_BETWEEN_LOOKS):
+        if file.exists():
+            if hasattr(signal, "pthread_kill"):  # unlike the other, it wakes whoever waits
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            else:
+                interrupt_main(signal.SIGTERM)
+            return

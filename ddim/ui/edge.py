@@ -1,0 +1,96 @@
+"""The edge of the page: whatever visitors send to any of its endpoints, public or private, passes through here."""
+
+import functools
+import html
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from gradio.components.api_component import Api
+
+from ddim.errors import BUG, UserError
+from ddim.model.turns import visitor
+from ddim.ui.gradio_cache import is_uploaded
+
+MAX_TEXT = 10_000
+MAX_INTEGER = 2**63
+MAX_MESSAGE = 500
+PLAIN = (gr.Number, gr.Slider, gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Code, gr.HTML, Api)
+
+logger = logging.getLogger("ddim")
+
+
+def guard(demo: gr.Blocks) -> None:
+    """See to it that all functions of the page get what they can read, that they work for the visitor who calls them,
+    and that what goes wrong is told.
+    """
+    process_api: Callable[..., Any] = demo.process_api
+
+    @functools.wraps(process_api)
+    async def process(block_fn: Any, inputs: list[Any], **told: Any) -> Any:
+        token = visitor.set(told.get("session_hash") or "")
+        try:
+            with errors_shown():
+                if told.get("iterator") is None:
+                    _check(block_fn, inputs, told.get("event_data"))
+                return await process_api(block_fn=block_fn, inputs=inputs, **told)
+        finally:
+            visitor.reset(token)
+
+    demo.process_api = process  # type: ignore[method-assign, assignment]
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """What is wrong with a request is told to the visitor who made it, and a bug is logged."""
+    try:
+        yield
+    except gr.Error as error:
+        error.message, error.print_exception = str(error.message)[:MAX_MESSAGE], False
+        raise
+    except (UserError, OSError) as error:
+        raise gr.Error(html.escape(str(error)[:MAX_MESSAGE], quote=False), print_exception=False) from error
+    except Exception as error:
+        logger.exception("A visitor met a bug.")
+        raise gr.Error(f"{BUG}: the log of this app says what happened.", print_exception=False) from error
+
+
+def _check(event: Any, inputs: list[Any], event_data: gr.EventData | None) -> None:
+    """Raise UserError for what no control of the page could have sent."""
+    components = event.inputs
+    if len(inputs) < len(components):
+        raise UserError(f"This takes {len(components)} values, but {len(inputs)} were sent.")
+    for component, sent in zip(components, inputs, strict=False):
+        if not _can_be(component, sent, may_be_list=not event.preprocess):
+            raise UserError(f"{component.label or 'A value'} cannot be {ascii(sent)[:100]}.")
+    if event.collects_event_data and not isinstance(event_data and event_data._data, dict):
+        raise UserError("This follows a selection in the page, and cannot be called without.")
+
+
+def _can_be(component: Any, sent: Any, may_be_list: bool) -> bool:
+    if isinstance(component, gr.State):  # which nobody sends
+        return True
+    if isinstance(component, gr.File):
+        files = sent if isinstance(sent, list) else [sent]
+        return all(file is None or (isinstance(file, dict) and is_uploaded(file.get("path"))) for file in files)
+    if not isinstance(component, PLAIN):
+        return sent is None or isinstance(sent, dict)
+    takes_lists = isinstance(component, gr.CheckboxGroup) or getattr(component, "multiselect", False)
+    if isinstance(sent, list) and (may_be_list or takes_lists):
+        return len(sent) <= MAX_TEXT and all(map(_is_plain, sent))
+    return _is_plain(sent)
+
+
+def _is_plain(sent: Any) -> bool:
+    """Whether this is a number, a text or nothing, of a size that people use."""
+    match sent:
+        case str():
+            return len(sent) <= MAX_TEXT and not any("\ud800" <= letter <= "\udfff" for letter in sent)
+        case int():
+            return abs(sent) < MAX_INTEGER
+        case float():
+            return math.isfinite(sent)
+    return sent is None
