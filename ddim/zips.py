@@ -48,7 +48,7 @@ def source_of(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> IO[bytes
         return archive.open(member)
     except KeyError as error:
         raise UserError(f"The ZIP has no {name}.") from error
-    except (OSError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, NotImplementedError, RuntimeError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         raise UserError(f"The ZIP is damaged: {str(error).rstrip('.')}. Pack it again.") from error
 
 

@@ -46,20 +46,20 @@ def changed(path, **numbers):
     return path
 
 
-@pytest.mark.parametrize("how", [{"flags": 1}, {"method": 9}, {"method": 77}], ids=["password", "deflate64", "unknown"])
-def test_what_is_packed_in_another_way_is_refused_in_a_sentence(tmp_path, how):
-    sentence = "^The ZIP has no 0.txt that can be unpacked here: it must be stored or deflated, without a password.$"
-    path = changed(write_zip(tmp_path / "a.zip"), **how)
+HOW = {"password": {"flags": 1}, "Deflate64": {"method": 9}, "stored or deflated": {"method": 77}}
+
+
+@pytest.mark.parametrize("sentence", HOW)
+def test_what_is_packed_in_another_way_is_refused_in_a_sentence(tmp_path, sentence):
+    path = changed(write_zip(tmp_path / "a.zip"), **HOW[sentence])
     with opened(path, LIMIT) as archive, pytest.raises(UserError, match=sentence):
         source_of(archive, "0.txt")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_what_unpacks_only_at_one_go_is_refused(tmp_path, method):
-    with (
-        opened(write_zip(tmp_path / "a.zip", method), LIMIT) as archive,
-        pytest.raises(UserError, match="unpacked here"),
-    ):
+    path = write_zip(tmp_path / "a.zip", method)
+    with opened(path, LIMIT) as archive, pytest.raises(UserError, match="it must be stored or deflated"):
         source_of(archive, "0.txt")
 
 
