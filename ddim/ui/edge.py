@@ -2,6 +2,7 @@
 
 import functools
 import html
+import inspect
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
+from gradio.exceptions import InvalidPathError
 
 from ddim.errors import BUG, UserError
 from ddim.model.turns import visitor
@@ -51,6 +53,8 @@ def errors_shown() -> Iterator[None]:
     except gr.Error as error:
         error.message, error.print_exception = str(error.message)[:MAX_MESSAGE], False
         raise
+    except InvalidPathError as error:
+        raise gr.Error("Files are uploaded before they are used.", print_exception=False) from error
     except (UserError, OSError) as error:
         raise gr.Error(html.escape(str(error)[:MAX_MESSAGE], quote=False), print_exception=False) from error
     except Exception as error:
@@ -66,8 +70,11 @@ def _check(event: Any, inputs: list[Any], event_data: gr.EventData | None) -> No
     for component, sent in zip(components, inputs, strict=False):
         if not _can_be(component, sent, may_be_list=not event.preprocess):
             raise UserError(f"{component.label or 'A value'} cannot be {ascii(sent)[:100]}.")
-    if event.collects_event_data and not isinstance(event_data and event_data._data, dict):
-        raise UserError("This follows a selection in the page, and cannot be called without.")
+    if event.collects_event_data:
+        hints = [parameter.annotation for parameter in inspect.signature(event.fn).parameters.values()]
+        selected = event_data._data if event_data else None
+        if not isinstance(selected, dict) or (gr.SelectData in hints and not {"index", "value"} <= selected.keys()):
+            raise UserError("This follows a selection in the page, and cannot be called without.")
 
 
 def _can_be(component: Any, sent: Any, may_be_list: bool) -> bool:
@@ -79,9 +86,15 @@ def _can_be(component: Any, sent: Any, may_be_list: bool) -> bool:
     if not isinstance(component, PLAIN):
         return sent is None or isinstance(sent, dict)
     takes_lists = isinstance(component, gr.CheckboxGroup) or getattr(component, "multiselect", False)
-    if isinstance(sent, list) and (may_be_list or takes_lists):
-        return len(sent) <= MAX_TEXT and all(map(_is_plain, sent))
-    return _is_plain(sent)
+    if isinstance(sent, list):
+        return (takes_lists or may_be_list) and len(sent) <= MAX_TEXT and all(map(_is_plain, sent))
+    if may_be_list:  # where nothing but our own code reads it
+        return _is_plain(sent)
+    if isinstance(component, gr.Slider):
+        return _is_plain(sent) and isinstance(sent, int | float)
+    if isinstance(component, gr.Number):
+        return _is_plain(sent) and not isinstance(sent, str)
+    return sent is None or (_is_plain(sent) and not takes_lists)
 
 
 def _is_plain(sent: Any) -> bool:

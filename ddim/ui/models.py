@@ -85,5 +85,5 @@ def warm_up(runs_dir: str) -> None:
         except (UserError, OSError) as error:  # whoever presses the button is told as well
             print(error, file=sys.stderr)
         else:
-            for num_images in (16, 1, 8):
+            for num_images in (16, 1, 4, 8, 2, 12):  # the most likely first
                 model.warm_up(num_images)
