@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ def opened(path: Path, max_list_bytes: int) -> Iterator[zipfile.ZipFile]:
             archive = zipfile.ZipFile(file)
         except (OSError, ValueError, NotImplementedError, struct.error, zipfile.BadZipFile) as error:
             raise UserError(f"{path.name} is not a ZIP file, or is damaged.") from error
+        file.limit = sys.maxsize  # from now on whoever reads says how much
         with archive:
             yield archive
 
@@ -46,12 +48,12 @@ def source_of(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> IO[bytes
         return archive.open(member)
     except KeyError as error:
         raise UserError(f"The ZIP has no {name}.") from error
-    except (OSError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, NotImplementedError, RuntimeError, UnicodeDecodeError, zipfile.BadZipFile) as error:
         raise UserError(f"The ZIP is damaged: {str(error).rstrip('.')}. Pack it again.") from error
 
 
 class _SmallReads(io.FileIO):
-    """A file for zipfile, which reads a list of contents at one go, as long as the file says that it is."""
+    """A file for zipfile, which reads a list of contents at one go, however long the file says that it is."""
 
     def __init__(self, path: Path, limit: int):
         super().__init__(path)

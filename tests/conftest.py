@@ -1,5 +1,6 @@
 """What many tests share: a tiny real network, a model around it, the page that serves it, and data to learn from."""
 
+import gc
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,19 @@ def pytest_collection_modifyitems(items):
             group = "browser" if "browser" in item.fixturenames else "page"
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish():
+    """Gradio leaves event loops to the garbage collector, and pytest tells of each. Where that happens amid an import,
+    Python 3.11 fails; so it happens here.
+    """
+    gc.collect()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish():
+    """As after collection: plugins are imported to tell of the session."""
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -128,17 +128,19 @@ def _check_texts(run: Path) -> None:
     """Raise UserError unless config and metrics, read as pages read them, hold what pages can show."""
     try:
         config = json.loads((run / "config.json").read_text())
-        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        if not isinstance(config, dict) or not isinstance(config.get("dataset"), str):
+            raise UserError("config.json in the upload must be a JSON object that names its dataset.")
+        for number, text in enumerate((run / "metrics.jsonl").read_text().splitlines(), 1):
+            line = json.loads(text)
+            if not isinstance(line, dict) or not _are_metrics(line):
+                raise UserError(
+                    f"Line {number} of metrics.jsonl in the upload must be a JSON object of numbers, with step and "
+                    "loss, and after an epoch with epoch and val_loss."
+                )
+    except UserError:
+        raise
     except (ValueError, RecursionError) as error:  # the latter for endless nesting
         raise UserError("config.json or metrics.jsonl in the upload is not JSON: it is damaged.") from error
-    if not isinstance(config, dict) or not isinstance(config.get("dataset"), str):
-        raise UserError("config.json in the upload must be a JSON object that names its dataset.")
-    for number, line in enumerate(lines, 1):
-        if not isinstance(line, dict) or not _are_metrics(line):
-            raise UserError(
-                f"Line {number} of metrics.jsonl in the upload must be a JSON object of numbers, with step and loss, "
-                "and after an epoch with epoch and val_loss."
-            )
 
 
 def _are_metrics(line: dict[str, Any]) -> bool:
