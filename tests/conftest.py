@@ -94,11 +94,11 @@ def dataset(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
-def served(tiny_model, species_model, tmp_path_factory):
+def served(tiny_model, species_model, dataset, tmp_path_factory):
     """The page with the tiny model, and one with classes: its address, the name of its weights, and its Blocks."""
     from serving import serve  # Gradio takes its time to import
 
-    with serve(tiny_model, tmp_path_factory.mktemp("app"), species_model) as served:
+    with serve(tiny_model, tmp_path_factory.mktemp("app"), species_model, dataset) as served:
         yield served
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -13,6 +14,7 @@ import app
 from ddim.model.engine import Engine
 from ddim.model.weights import save
 from ddim.ui.settings import Settings
+from ddim.ui.tabs.train import Rules
 
 
 def free_port() -> int:
@@ -23,19 +25,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(model, folder, species_model=None) -> Iterator[tuple[str, str, object]]:
+def serve(model, folder, species_model=None, dataset="", host="127.0.0.1") -> Iterator[tuple[str, str, object]]:
     """Serve the page in this process with `model` as a run: its address, the name of its weights, and its Blocks.
 
-    `species_model`, which has classes, is the run "species" beside it.
+    `species_model`, which has classes, is the run "species" beside it, and the folder of `dataset` can be chosen.
     """
+    folders = [Path(dataset.removeprefix("folder:"))] if dataset else []
     runs_dir = folder / "runs"
     save(model, runs_dir / "tiny" / "best")
     if species_model:
         save(species_model, runs_dir / "species" / "best", guidance=2.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "pictures"))
-        demo = app.build(str(runs_dir))
-        app.launch(demo, server_name="127.0.0.1", server_port=free_port(), quiet=True)
+        demo = app.build(str(runs_dir), Rules(max_runs=8, dataset_dirs=folders))
+        app.launch(demo, server_name=host, server_port=free_port(), quiet=True)
         try:
             yield demo.local_url, (runs_dir / "tiny").as_posix(), demo
         finally:

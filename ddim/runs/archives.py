@@ -19,7 +19,7 @@ from ddim.errors import UserError
 from ddim.model.engine import BATCH_SIZES
 from ddim.model.size import output_bytes
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load
-from ddim.runs.folder import read_metrics
+from ddim.runs.folder import name_of_dataset, read_metrics
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
 MAX_WEIGHTS_BYTES = 256 << 20
@@ -45,6 +45,9 @@ def pack_run(run: Path, path: Path) -> None:
         for name in RUN_FILES:
             if name == "metrics.jsonl":  # whole lines only, though the run may be writing one
                 archive.writestr(name, "".join(json.dumps(line) + "\n" for line in read_metrics(run)))
+            elif name == "config.json":
+                config = _without_paths(json.loads((run / name).read_text()))
+                archive.writestr(name, json.dumps(config, indent=2) + "\n")
             else:
                 archive.write(run / name, name)
 
@@ -122,6 +125,13 @@ def unpack_pictures(paths: Iterable[Path], folder: Path) -> Unpacked:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         raw.unlink(missing_ok=True)
+
+
+def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration for others, whom it does not concern where things lie on this machine."""
+    told = {**config, "dataset": name_of_dataset(config["dataset"])}
+    files = {name: Path(config[name]).name for name in ("init_weights", "inception_weights") if config.get(name)}
+    return told | files
 
 
 def _check_texts(run: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ddim.errors import UserError
 from ddim.media.animation import MAX_FRAMES
-from ddim.runs.folder import sample_grids
+from ddim.runs.folder import name_of_dataset, sample_grids
 
 
 def frames_of_run(run: Path) -> np.ndarray:
@@ -33,4 +33,5 @@ def frames_of_run(run: Path) -> np.ndarray:
 def recipe_of_run(run: Path) -> dict[str, Any]:
     """What a film of a training run says about it: its name, its data set and how many epochs have pictures."""
     config = json.loads((run / "config.json").read_text())
-    return {"command": "train", "run": run.name, "dataset": config["dataset"], "epochs": len(sample_grids(run))}
+    dataset = name_of_dataset(config["dataset"])
+    return {"command": "train", "run": run.name, "dataset": dataset, "epochs": len(sample_grids(run))}

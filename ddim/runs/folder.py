@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
@@ -183,6 +183,12 @@ def _acquired(run: Path, seconds: float) -> BaseFileLock:
         lock = SoftFileLock(run / SOFT_LOCK)
         lock.acquire(timeout=seconds)
     return lock
+
+
+def name_of_dataset(dataset: str) -> str:
+    """A data set without where it lies, which concerns nobody but this machine."""
+    prefix, separator, path = dataset.partition(":")
+    return f"folder:{PurePath(path).name}" if separator and prefix == "folder" else dataset
 
 
 def folder_of(runs_dir: str | Path, name: str) -> Path:

@@ -12,16 +12,25 @@ from ddim.errors import UserError
 from ddim.model.weights import WEIGHTS_DIR
 from ddim.runs.folder import STOP, is_locked
 
+ON, OFF = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 # Pages answer first.
 NICE = ["nice", "-n", "5"] if shutil.which("nice") else []
 
 
+def training_switch() -> bool | None:
+    """What DDIM_TRAINING says, or None if it is not set. Raises UserError for a word that says neither on nor off."""
+    word = os.environ.get("DDIM_TRAINING", "").strip().lower()
+    if word not in ("", *ON, *OFF):
+        raise UserError(f"DDIM_TRAINING must be one of {', '.join([*ON, *OFF])}, but is {word!r:.100}.")
+    return word in ON if word else None
+
+
 def training_refusal() -> str | None:
-    """Why this place shows runs but starts none, or None where training is allowed."""
-    switch = os.environ.get("DDIM_TRAINING")
-    if switch == "off":
+    """Why this place shows runs but starts none, or None where training is allowed. Raises as `training_switch`."""
+    switch = training_switch()
+    if switch is False:
         return "Training is switched off here (DDIM_TRAINING=off): recorded runs are shown, but none can be started."
-    if "SPACE_ID" in os.environ and switch != "on":
+    if "SPACE_ID" in os.environ and not switch:
         return "A Space shows recorded runs, but starts none: train on a machine of your own or on Colab."
     return None
 

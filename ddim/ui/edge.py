@@ -5,8 +5,10 @@ import html
 import inspect
 import logging
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import gradio as gr
@@ -22,6 +24,11 @@ MAX_INTEGER = 2**63
 MAX_MESSAGE = 500
 PLAIN = (gr.Number, gr.Slider, gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Code, gr.HTML, Api)
 
+asking: ContextVar[gr.Request | None] = ContextVar("asking", default=None)
+"""Whoever asks for what is being done; None outside of the page."""
+
+ABSOLUTE_PATH = re.compile(r"(?<![\w./\\-])(?:[A-Za-z]:)?(?:[/\\][^/\\\n'\",;:()]+)*[/\\]([^/\\\n'\",;:()\s]+)")
+
 logger = logging.getLogger("ddim")
 
 
@@ -33,14 +40,15 @@ def guard(demo: gr.Blocks) -> None:
 
     @functools.wraps(process_api)
     async def process(block_fn: Any, inputs: list[Any], **told: Any) -> Any:
-        token = visitor.set(told.get("session_hash") or "")
+        tokens = visitor.set(told.get("session_hash") or ""), asking.set(told.get("request"))
         try:
             with errors_shown():
                 if told.get("iterator") is None:
                     _check(block_fn, inputs, told.get("event_data"))
                 return await process_api(block_fn=block_fn, inputs=inputs, **told)
         finally:
-            visitor.reset(token)
+            visitor.reset(tokens[0])
+            asking.reset(tokens[1])
 
     demo.process_api = process  # type: ignore[method-assign, assignment]
 
@@ -56,10 +64,16 @@ def errors_shown() -> Iterator[None]:
     except InvalidPathError as error:
         raise gr.Error("Files are uploaded before they are used.", print_exception=False) from error
     except (UserError, OSError) as error:
-        raise gr.Error(html.escape(str(error)[:MAX_MESSAGE], quote=False), print_exception=False) from error
+        sentence = without_paths(str(error)[:MAX_MESSAGE])
+        raise gr.Error(html.escape(sentence, quote=False), print_exception=False) from error
     except Exception as error:
         logger.exception("A visitor met a bug.")
         raise gr.Error(f"{BUG}: the log of this app says what happened.", print_exception=False) from error
+
+
+def without_paths(text: str) -> str:
+    """A sentence in which files of this machine have their names alone."""
+    return ABSOLUTE_PATH.sub(lambda path: path[1], text)
 
 
 def _check(event: Any, inputs: list[Any], event_data: gr.EventData | None) -> None:
@@ -89,7 +103,7 @@ def _can_be(component: Any, sent: Any, may_be_list: bool) -> bool:
     if isinstance(sent, list):
         return (takes_lists or may_be_list) and len(sent) <= MAX_TEXT and all(map(_is_plain, sent))
     if may_be_list:  # where nothing but our own code reads it
-        return _is_plain(sent)
+        return isinstance(sent, int) or _is_plain(sent)
     if isinstance(component, gr.Slider):
         return _is_plain(sent) and isinstance(sent, int | float)
     if isinstance(component, gr.Number):

@@ -7,9 +7,6 @@ import gradio as gr
 
 TITLE = "DDIM playground"
 
-ENVIRONMENT = """Without these options the environment decides, as for any Gradio app: GRADIO_SERVER_NAME,
-GRADIO_SERVER_PORT, GRADIO_SHARE, GRADIO_ROOT_PATH and the like."""
-
 HEADER = f"""
 <header class="page-header">
   <h1>{TITLE}</h1>

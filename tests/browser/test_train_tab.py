@@ -67,7 +67,7 @@ def wait_for_step(tab, step):
 def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_tab, served, dataset):
     tab, run = train_tab(), Path(served[1]).parent / "browsed"
     tab.get_by_label("Name of the run").fill("browsed")
-    fill_options(tab, {**SMALL, "dataset": dataset})
+    fill_options(tab, {**SMALL, "dataset": "folder:pictures"})
     tab.get_by_role("button", name="Start training").click()
 
     # The first grid and points arrive.

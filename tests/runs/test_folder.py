@@ -246,6 +246,10 @@ def test_grids_come_in_the_order_of_epochs(run):
     [
         ({}, None),
         ({"DDIM_TRAINING": "off"}, "DDIM_TRAINING=off"),
+        ({"DDIM_TRAINING": "FALSE"}, "DDIM_TRAINING=off"),
+        ({"DDIM_TRAINING": "0"}, "DDIM_TRAINING=off"),
+        ({"SPACE_ID": "somebody/flowers", "DDIM_TRAINING": "Yes"}, None),
+        ({"SPACE_ID": "somebody/flowers", "DDIM_TRAINING": "no"}, "DDIM_TRAINING=off"),
         ({"SPACE_ID": "somebody/flowers"}, "A Space shows recorded runs"),
         ({"SPACE_ID": "somebody/flowers", "DDIM_TRAINING": "on"}, None),
     ],
@@ -261,6 +265,12 @@ def test_training_is_refused_on_a_space_and_where_it_is_off(tmp_path, monkeypatc
         with pytest.raises(ValueError, match=refusal):
             start_run(tmp_path / "run", [])
         assert os.listdir(tmp_path) == []
+
+
+def test_a_word_that_says_neither_on_nor_off_is_refused(monkeypatch):
+    monkeypatch.setenv("DDIM_TRAINING", "perhaps")
+    with pytest.raises(ValueError, match="DDIM_TRAINING must be one of on, 1, true, yes, off, .* but is 'perhaps'"):
+        training_refusal()
 
 
 def test_a_process_that_cannot_begin_leaves_its_last_words(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def wait_for(run, state):
 
 def test_every_option_has_one_control_and_every_advice_an_option():
     named = [name for names in train_options.GROUPS.values() for name in names]
-    assert sorted([*named, "num_classes"]) == sorted(options_of(TrainConfig))
+    assert sorted([*named, "num_classes", "inception_weights"]) == sorted(options_of(TrainConfig))
     assert train_options.ADVICE.keys() <= set(named)
 
 
@@ -60,7 +60,7 @@ def test_every_option_has_one_control_and_every_advice_an_option():
 def test_what_the_controls_show_of_a_preset_reads_back_as_it(preset):
     values = train_options.preset_values(preset)
     config = train_options.read_options({name: train_options.shown(value) for name, value in values.items()})
-    assert values_of(config) == values | {"num_classes": 0}
+    assert values_of(config) == values | {"num_classes": 0, "inception_weights": None}
     assert PRESETS.get(preset, {}).items() <= values.items()
 
 
@@ -80,7 +80,7 @@ def test_a_wrong_option_is_named_in_a_sentence(name, value):
 
 
 def test_a_run_is_started_watched_stopped_and_not_started_twice(client, dataset, runs_dir):
-    options = {**TINY, "dataset": dataset, "epochs": 10_000}
+    options = {**TINY, "dataset": "folder:pictures", "epochs": 10_000}
     start(client, "watched", **options)
     run = runs_dir / "watched"
     assert is_locked(run)
@@ -89,7 +89,7 @@ def test_a_run_is_started_watched_stopped_and_not_started_twice(client, dataset,
         time.sleep(0.2)
     with pytest.raises(AppError, match="There is a run watched already"):
         start(client, "watched", **options)
-    client.predict(str(run), api_name="/stop_training")
+    client.predict("watched", api_name="/stop_training")
     wait_for(run, STOPPED)
     status = client.predict("watched", api_name="/training_status")["status"]
     assert 0 < status["step"] < status["total_steps"]
@@ -102,14 +102,14 @@ def test_a_run_is_started_watched_stopped_and_not_started_twice(client, dataset,
 @pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", "CON", "x" * 65])
 def test_a_run_s_name_leads_nowhere_else(client, dataset, name):
     with pytest.raises(AppError, match="A run's name has up to 64|No run can be called"):
-        start(client, name, **{**TINY, "dataset": dataset})
+        start(client, name, **{**TINY, "dataset": "folder:pictures"})
 
 
 def test_a_run_that_cannot_begin_says_why_in_a_sentence(client, tmp_path, runs_dir):
     with suppress(AppError):  # it ends before or after it is seen to have begun
-        start(client, "hopeless", **{**TINY, "dataset": f"folder:{tmp_path / 'nowhere'}"})
+        start(client, "hopeless", **{**TINY, "dataset": "no_such_flowers"})
     wait_for(runs_dir / "hopeless", FAILED)
-    assert "names no folder" in read_status(runs_dir / "hopeless").message
+    assert "TFDS cannot find the data set 'no_such_flowers'" in read_status(runs_dir / "hopeless").message
 
 
 def test_other_folders_are_no_runs(client):
@@ -128,7 +128,7 @@ def test_where_training_is_refused_the_api_refuses_too(client, dataset, monkeypa
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(AppError, match=sentence):
-        start(client, "refused", **{**TINY, "dataset": dataset})
+        start(client, "refused", **{**TINY, "dataset": "folder:pictures"})
 
 
 @pytest.mark.parametrize(("name", "upload"), [("use_pictures", ["picture.png"]), ("unpack", "ddim-run.zip")])
@@ -141,10 +141,12 @@ def test_where_training_is_refused_nothing_is_uploaded(calls, runs_dir, monkeypa
 
 
 @pytest.mark.parametrize(("switch", "visible"), [("on", True), ("off", False)])
-def test_a_zip_can_be_dropped_only_where_training_is_allowed(tmp_path, monkeypatch, switch, visible):
+def test_what_trains_is_shown_only_where_training_is_allowed(tmp_path, monkeypatch, switch, visible):
     monkeypatch.setenv("DDIM_TRAINING", switch)
-    parts = app.build(str(tmp_path)).blocks.values()
-    assert [part.visible for part in parts if getattr(part, "label", "") == "A ZIP packed elsewhere"] == [visible]
+    calls = {call.name: call for call in app.build(str(tmp_path)).fns.values()}
+    told, *parts = calls["show_what_is_allowed"].fn()
+    assert told.visible != visible
+    assert [part["visible"] for part in parts] == [visible] * 5
 
 
 @pytest.mark.parametrize("name", ["stop_training", "resume", "delete", "use", "pack"])
@@ -165,7 +167,7 @@ def test_used_weights_are_sampled_with_the_signal_rates_they_were_trained_with(
     config = ModelConfig(tiny_config, min_signal_rate=0.1, max_signal_rate=0.9)
     record_run(runs_dir / "narrow-band", 1)
     save(DiffusionModel(config, tiny_network, tiny_normalizer), runs_dir / "narrow-band" / "best")
-    updates = calls["use"].fn(str(runs_dir / "narrow-band"))
+    updates = calls["use"].fn("narrow-band")
     shown = {}
     for control, update in zip(calls["use"].outputs, updates, strict=True):
         shown.setdefault(control.label, []).append(update.value if isinstance(update, gr.Dropdown) else update)
@@ -189,7 +191,7 @@ def test_arguments_of_a_configuration_leave_out_defaults():
 def filmed(tmp_path_factory):
     """The runs' folder, a run of five epochs in it, and the grids of these."""
     runs_dir = tmp_path_factory.mktemp("runs")
-    return runs_dir, str(runs_dir / "flowers"), record_run(runs_dir / "flowers", 5)
+    return runs_dir, "flowers", record_run(runs_dir / "flowers", 5)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])
@@ -219,7 +221,7 @@ def test_what_makes_no_film_is_said_in_a_sentence(filmed, tmp_path):
     record_run(runs_dir / "young", 1)
     (runs_dir / "young" / "samples" / "epoch_0001.png").unlink()
     with pytest.raises(ValueError, match="^The run young has no pictures yet: they come with the first epoch.$"):
-        tab.save_film(runs_dir, str(runs_dir / "young"), tmp_path, ".gif", ExportConfig())
+        tab.save_film(runs_dir, "young", tmp_path, ".gif", ExportConfig())
     with pytest.raises(ValueError, match="^There is no run '/etc'.$"):
         tab.save_film(runs_dir, "/etc", tmp_path, ".gif", ExportConfig())
     assert list(tmp_path.iterdir()) == []

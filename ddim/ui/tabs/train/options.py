@@ -54,7 +54,6 @@ GROUPS = {
     "Measuring and running": (
         "kid_images",
         "kid_block",
-        "inception_weights",
         "precision",
         "checkpoint_minutes",
         "distribute",
@@ -99,9 +98,12 @@ PRESET_CHOICES = [
 
 
 def preset_values(preset: str) -> dict[str, Any]:
-    """The value of every option under a preset, without the number of classes: there are as many as pictures have."""
+    """The value of every option under a preset.
+
+    Without the number of classes, since there are as many as pictures have, and without a file of this machine.
+    """
     values = values_of(from_options(TrainConfig, _continued(available()[0]) if preset == CONTINUE else PRESETS[preset]))
-    del values["num_classes"]
+    del values["num_classes"], values["inception_weights"]
     return values
 
 
@@ -113,13 +115,13 @@ def _continued(weights: str) -> dict[str, Any]:
     return {**values_of(model), **fading, "class_conditional": bool(card.get("classes"))}
 
 
-def lay_out_options(preset: str) -> dict[str, Component]:
-    """A control for every option, by name, in accordions of GROUPS."""
+def lay_out_options(preset: str, datasets: list[str]) -> dict[str, Component]:
+    """A control for every option, by name, in accordions of GROUPS. Beside others, these data sets can be chosen."""
     values, options, controls = preset_values(preset), options_of(TrainConfig), {}
     for title, names in GROUPS.items():
         with gr.Accordion(title, open=False):
             for name in names:
-                controls[name] = _control(options[name], values[name])
+                controls[name] = _control(options[name], values[name], datasets if name == "dataset" else None)
     return controls
 
 
@@ -134,12 +136,14 @@ def shown(value: Any) -> Any:
     return written(value) if isinstance(value, tuple) else value
 
 
-def _control(option: Option, value: Any) -> Component:
+def _control(option: Option, value: Any, choices: list[str] | None = None) -> Component:
     about = {
         "label": LABELS.get(option.name, option.name.replace("_", " ").capitalize()),
         "info": f"{option.text} {ADVICE.get(option.name, '')}".strip(),
         "value": shown(value),
     }
+    if choices is not None:
+        return gr.Dropdown([value, *choices], allow_custom_value=True, **about)
     if typing.get_origin(option.hint) is Literal:
         return gr.Dropdown(list(typing.get_args(option.hint)), filterable=False, **about)
     if option.hint is bool:

@@ -1,6 +1,7 @@
 """The tab Train: a window on the folders of training runs, and the buttons that start, stop and remove them."""
 
 import html
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import gradio as gr
 from gradio.components import Component
 
 from ddim.configuration import arguments_of
+from ddim.data.folders import FOLDER_PREFIX
 from ddim.errors import UserError
 from ddim.media.animation import ExportConfig, save_animation
 from ddim.runs import archives, process
@@ -22,15 +24,15 @@ from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.reading import read_weights
 from ddim.ui.settings import Settings, own_values, updates_of
-from ddim.ui.tabs.train import view
+from ddim.ui.tabs.train import rights, view
 from ddim.ui.tabs.train.options import PRESET_CHOICES, lay_out_options, preset_values, read_options, shown
+from ddim.ui.tabs.train.rights import UPLOADS, Rules
 
 INTRODUCTION = (
     "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
     "what it makes of the same seeds after another epoch. A run goes on by itself, so leave, come back, or watch from "
     "elsewhere. Options come with advice from people who tried them; change one, and plot two runs together."
 )
-UPLOADS = ".pictures"  # which no run can be called
 # A run's name is checked against the folders there are, not against the choices that the page had when it opened.
 OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
@@ -56,51 +58,64 @@ class Page(NamedTuple):
     unpack: gr.File
 
 
-def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings]) -> None:
-    """Lay out and wire the tab, inside `demo`. "Use these weights" sets them and their signal rates in all tabs."""
-    refusal = process.training_refusal()
+def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], rules: Rules) -> None:
+    """Lay out and wire the tab, inside `demo`. "Use these weights" sets them and their signal rates in all tabs.
+
+    What only those may use who may train is hidden from others.
+    """
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
-    if refusal:
-        gr.Markdown(f"**{refusal}**")
+    refused = gr.Markdown(visible=False)
+    if "OAUTH_CLIENT_ID" in os.environ:  # on a Space that has a login
+        gr.LoginButton()
     with gr.Row(elem_classes="workbench training"):
-        with gr.Column(elem_classes="run", visible=refusal is None):
+        with gr.Column(elem_classes="run") as starting:
             start = gr.Button("Start training", variant="primary", size="lg", elem_classes="run-button")
             name = gr.Textbox(label="Name of the run", placeholder="the time, if left empty", max_lines=1)
             preset = gr.Radio(PRESET_CHOICES, value="quick", label="Begin with")
-        with gr.Column(elem_classes="settings", visible=refusal is None):
+        with gr.Column(elem_classes="settings") as choosing:
             pictures = gr.File(
                 label="Pictures of your own: a ZIP or several files",
                 file_count="multiple",
                 file_types=["image", ".zip"],
             )
-            options = lay_out_options("quick")
+            options = lay_out_options("quick", rights.names_of_datasets(rules, runs_dir))
         with gr.Column(elem_classes="pictures"):
             window = view.lay_out(runs_dir)
         with gr.Column(elem_classes="again"):
-            with gr.Row(visible=refusal is None):
+            with gr.Row() as running:
                 stop = gr.Button("Stop", variant="stop")
                 resume = gr.Button("Resume")
             use = gr.Button("Use these weights")
             pack = gr.Button("Pack weights as ZIP")
             packed = gr.File(label="Weights", visible=False, interactive=False)
-            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150, visible=refusal is None)
-            delete = gr.Button("Delete this run", visible=refusal is None)
+            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150)
+            delete = gr.Button("Delete this run")
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
             film = export.lay_out(ExportConfig(frames_per_second=4, factor=2), title="The run as a film")
     page = Page(
         name, preset, pictures, options, start, window, stop, resume, use, delete, confirm, pack, packed, unpack
     )
     view.wire(demo, window, runs_dir)
-    _wire_starting(page, runs_dir)
-    _wire_running(page, runs_dir)
-    _wire_weights(page, runs_dir, settings_of_tabs)
+    _wire_starting(page, runs_dir, rules)
+    _wire_running(page, runs_dir, rules)
+    _wire_weights(page, runs_dir, settings_of_tabs, rules)
+
+    def show_what_is_allowed() -> list[Any]:
+        told = rights.refusal(rules)
+        may = [gr.update(visible=told is None) for _ in allowed]
+        return [gr.Markdown(f"**{html.escape(told or '', quote=False)}**", visible=told is not None), *may]
+
+    allowed = [starting, choosing, running, unpack, delete]
+    demo.load(show_what_is_allowed, None, [refused, *allowed], **PRIVATE)
     export.wire(film, window.run, partial(save_film, runs_dir))
 
 
-def _wire_starting(page: Page, runs_dir: str) -> None:
+def _wire_starting(page: Page, runs_dir: str, rules: Rules) -> None:
     def start_training(name: str, **options: Any) -> gr.Dropdown:
         """Start a training run with these options and return its name."""
-        config = read_options(options)
+        rights.check(rules)
+        config = rights.within(read_options(options), rules, runs_dir)
+        rights.check_number_of_runs(rules, runs_dir)
         run = folder_of(runs_dir, name or time.strftime("%Y-%m-%d-%H%M%S"))
         if run.exists():
             raise UserError(f"There is a run {run.name} already: resume it, or choose another name.")
@@ -111,10 +126,10 @@ def _wire_starting(page: Page, runs_dir: str) -> None:
         if not files:
             return gr.skip()
         with errors_shown():
-            _check_training_allowed()
+            rights.check(rules)
             unpacked = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / UPLOADS)
         gr.Info(html.escape(unpacked.summary, quote=False))
-        return f"folder:{unpacked.folder.resolve()}"
+        return f"{FOLDER_PREFIX}{unpacked.folder.name}"
 
     def options_of(preset: str) -> list[Any]:
         return [shown(value) for value in preset_values(preset or "quick").values()]
@@ -134,20 +149,28 @@ def _wire_starting(page: Page, runs_dir: str) -> None:
     page.pictures.upload(use_pictures, page.pictures, page.options["dataset"], api_visibility="private")
 
 
-def _wire_running(page: Page, runs_dir: str) -> None:
+def _wire_running(page: Page, runs_dir: str, rules: Rules) -> None:
+    def changeable(run: str) -> Path:
+        rights.check(rules)
+        folder = view.folder(runs_dir, run)
+        if folder.parent != Path(runs_dir):
+            raise UserError(f"{folder.name} is the record of shipped weights: it can be looked at, but not changed.")
+        return folder
+
     def stop_training(run: str) -> None:
         """Let a run finish its batch, save and end; it can be resumed."""
         with errors_shown():
-            _allowed(runs_dir, run)
-            process.stop_run(Path(run))
+            process.stop_run(changeable(run))
 
     def resume(run: str) -> None:
         with errors_shown():
-            process.start_run(_allowed(runs_dir, run), ["--resume"])
+            folder = changeable(run)
+            rights.check_number_of_runs(rules, runs_dir)
+            process.start_run(folder, ["--resume"])
 
     def delete(run: str) -> tuple[gr.Dropdown, gr.Button]:
         with errors_shown():
-            process.delete_run(_allowed(runs_dir, run))
+            process.delete_run(changeable(run))
         return _run_selector(runs_dir), gr.Button(visible=False)
 
     page.stop.click(stop_training, page.view.run, None, api_name="stop_training", **OF_RUN, **QUEUED)
@@ -157,7 +180,7 @@ def _wire_running(page: Page, runs_dir: str) -> None:
     page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **PRIVATE)
 
 
-def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings]) -> None:
+def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings], rules: Rules) -> None:
     def use(run: str) -> list[Any]:
         with errors_shown():
             folder = view.folder(runs_dir, run)
@@ -179,7 +202,7 @@ def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings
         if not file:
             return gr.skip()
         with errors_shown():
-            _check_training_allowed()
+            rights.check(rules)
             run = folder_of(runs_dir, Path(file).stem.removeprefix("ddim-"))
             archives.unpack_run(Path(file), run)
             return _run_selector(runs_dir, run)
@@ -199,21 +222,7 @@ def save_film(runs_dir: str, run: str, folder: Path, suffix: str, config: Export
     return path
 
 
-def _allowed(runs_dir: str, run: str) -> Path:
-    """The folder of a run that may be changed. Raises UserError for others, and where training is refused."""
-    _check_training_allowed()
-    folder = view.folder(runs_dir, run)
-    if folder.parent != Path(runs_dir):
-        raise UserError(f"{folder.name} is the record of shipped weights: it can be looked at, but not changed.")
-    return folder
-
-
-def _check_training_allowed() -> None:
-    if refusal := process.training_refusal():
-        raise UserError(refusal)
-
-
 def _run_selector(runs_dir: str, run: Path | None = None) -> gr.Dropdown:
     choices = view.choices(runs_dir)
-    value = str(run) if run else next((value for _, value in choices), None)
+    value = run.name if run else next((value for _, value in choices), None)
     return gr.Dropdown(choices, value=value)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ddim.errors import UserError
 from ddim.runs.folder import RUNNING, read_metrics, read_status, recorded, sample_grids
-from ddim.ui.edge import errors_shown
+from ddim.ui.edge import errors_shown, without_paths
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.tabs.train import plots
 
@@ -143,16 +143,17 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
 
 def choices(runs_dir: str) -> list[tuple[str, str]]:
     """Label and value of every run that can be looked at."""
-    return [(path.name, str(path)) for path in recorded(runs_dir)]
+    return [(path.name, path.name) for path in recorded(runs_dir)]
 
 
 def folder(runs_dir: str, run: str | None) -> Path:
     """The folder of a run that can be looked at. Raises UserError for any other, and where none is chosen."""
     if not run:
         raise UserError("Choose a run first.")
-    if run not in (value for _, value in choices(runs_dir)):
-        raise UserError(f"There is no run {run!r}.")
-    return Path(run)
+    found = {path.name: path for path in reversed(recorded(runs_dir))}
+    if not isinstance(run, str) or run not in found:
+        raise UserError(f"There is no run {run!r:.100}.")
+    return found[run]
 
 
 def describe(run: Path) -> str:
@@ -177,7 +178,7 @@ def describe(run: Path) -> str:
     if status.pictures:
         text += f"<br>{html.escape(status.pictures)}"
     if status.message:
-        text += f"<br>{html.escape(status.message)}"
+        text += f"<br>{html.escape(without_paths(status.message))}"
     if status.state == RUNNING and status.total_steps:
         text += f'<progress max="{status.total_steps:d}" value="{status.step:d}"></progress>'
     return text
@@ -187,8 +188,9 @@ def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
     def training_status(run: str) -> dict[str, Any]:
         """How a run stands, and its metrics so far."""
         with errors_shown():
-            path = folder(runs_dir, run if "/" in run else str(Path(runs_dir) / run))
-        return {"status": asdict(read_status(path)), "metrics": read_metrics(path)}
+            path = folder(runs_dir, run)
+        status = read_status(path)
+        return {"status": asdict(status) | {"message": without_paths(status.message)}, "metrics": read_metrics(path)}
 
     return training_status
 
