@@ -1,24 +1,34 @@
-"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean."""
+"""Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean.
+
+No two files can be replaced at once. So a card that replaces another first holds that one too, until the numbers have
+been replaced as well: at any moment, and after a kill at any moment, the numbers are those of one of the two.
+"""
 
 import hashlib
 import json
+import tempfile
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ddim.configuration import from_json
 from ddim.errors import UserError
+from ddim.files import patiently, replace_file
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.engine import EnginePrecision
 from ddim.model.unet import build_unet
+
+if TYPE_CHECKING:
+    import keras
 
 WEIGHTS_DIR = Path(str(files("ddim"))).parent / "weights"  # what ships stands beside the package
 WEIGHTS_SUFFIX = ".weights.h5"
 FIRST = "flowers64-species"
 BEST = "best"
+REPLACED = "replaced"  # where a card holds the one before
 
 
 def available(runs_dir: str | Path = "runs") -> list[str]:
@@ -38,14 +48,8 @@ def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionMode
     Raises FileNotFoundError where there are no such weights and UserError where they are damaged.
     """
     stem = find(name)
-    card = {**read_card(stem), "name": str(name)}  # so that a recipe names what `load` takes
-    weights_path = Path(f"{stem}{WEIGHTS_SUFFIX}")
-    checksum = hashlib.sha256(weights_path.read_bytes()).hexdigest()
-    if checksum != card["sha256"]:
-        raise UserError(
-            f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
-            f"but {stem.name}.json says {card['sha256']!s:.8}. Fetch or train it again."
-        )
+    card, content = read(stem)
+    card["name"] = str(name)  # so that a recipe names what `load` takes
     try:
         config = from_json(ModelConfig, card["model"])
         classes = {str(name): int(count) for name, count in card.get("classes", {}).items()}
@@ -58,14 +62,23 @@ def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionMode
         )
     network = build_unet(config.network)
     try:
-        network.load_weights(weights_path)
+        _load_weights(network, content)
     except ValueError as error:  # Keras lists every number that does not fit
-        raise UserError(f"{weights_path.name} does not hold the network that {stem.name}.json describes.") from error
+        file = f"{stem.name}{WEIGHTS_SUFFIX}"
+        raise UserError(f"{file} does not hold the network that {stem.name}.json describes.") from error
     return DiffusionModel(config, network, normalizer, precision, card, is_final=True, classes=classes)
 
 
+def _load_weights(network: "keras.Model", content: bytes) -> None:
+    """Load from a copy: Keras takes files alone, and the one that was read may be another by now."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"copy{WEIGHTS_SUFFIX}"
+        copy.write_bytes(content)
+        network.load_weights(copy)
+
+
 def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
-    """Write `<stem>.weights.h5` and `<stem>.json`, each under another name first, then renamed.
+    """Write `<stem>.weights.h5` and `<stem>.json`. Who reads them meanwhile gets what was there, or this.
 
     `facts` go into the card as they are: how the weights were trained, what KID they reach, and by which protocol.
     """
@@ -82,10 +95,19 @@ def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
         **facts,
         "sha256": hashlib.sha256(unfinished.read_bytes()).hexdigest(),
     }
-    unfinished_card = stem.with_name(f"{stem.name}.unfinished.json")
-    unfinished_card.write_text(json.dumps(card, indent=2) + "\n")
-    unfinished.replace(f"{stem}{WEIGHTS_SUFFIX}")
-    unfinished_card.replace(f"{stem}.json")
+    try:
+        replaced, _ = read(stem)
+    except (UserError, OSError):  # there is nothing that could be loaded
+        replaced = {}
+    _write_card(stem, {**card, REPLACED: replaced})
+    replace_file(unfinished, Path(f"{stem}{WEIGHTS_SUFFIX}"))
+    _write_card(stem, card)
+
+
+def _write_card(stem: Path, card: dict[str, Any]) -> None:
+    unfinished = stem.with_name(f"{stem.name}.unfinished.json")
+    unfinished.write_text(json.dumps(card, indent=2) + "\n")
+    replace_file(unfinished, Path(f"{stem}.json"))
 
 
 def _reserve(path: Path, size: int) -> None:
@@ -105,15 +127,47 @@ def find(name: str | Path) -> Path:
     raise FileNotFoundError(f"No weights are called {str(name)!r}. There are: {', '.join(available()) or 'none'}.")
 
 
+def read(stem: Path) -> tuple[dict[str, Any], bytes]:
+    """The card and the content of weights, which belong together although both may be replaced meanwhile.
+
+    Raises FileNotFoundError if there is no card, and UserError if it is not one of ours or the weights are not its own.
+    """
+    path, weights_path = _card_path(stem), Path(f"{stem}{WEIGHTS_SUFFIX}")
+    while True:
+        before = _version(path)
+        card = read_card(stem)
+        content = patiently(weights_path.read_bytes)
+        checksum = hashlib.sha256(content).hexdigest()
+        for one in (card, card.pop(REPLACED, None)):
+            if isinstance(one, dict) and one.get("sha256") == checksum:
+                return one, content
+        if _version(path) == before:
+            raise UserError(
+                f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
+                f"but {path.name} says {card['sha256']!s:.8}. Fetch or train it again."
+            )
+
+
 def read_card(stem: Path) -> dict[str, Any]:
     """The card beside the weights. Raises FileNotFoundError if there is none and UserError if it is not one of ours."""
-    path = Path(f"{stem}.json")
-    if not path.is_file():
-        raise FileNotFoundError(f"{stem.name}{WEIGHTS_SUFFIX} has no {path.name} beside it to say what it is.")
+    path = _card_path(stem)
     try:
-        card = json.loads(path.read_text())
+        card = json.loads(patiently(path.read_text))
     except ValueError as error:
         raise UserError(f"{path.name} is not JSON: it is damaged. Fetch or train the weights again.") from error
     if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
         raise UserError(f"{path.name} does not describe weights: it is damaged or from another program.")
     return card
+
+
+def _card_path(stem: Path) -> Path:
+    path = Path(f"{stem}.json")
+    if not path.is_file():
+        raise FileNotFoundError(f"{stem.name}{WEIGHTS_SUFFIX} has no {path.name} beside it to say what it is.")
+    return path
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """What tells a file from the one that replaces it."""
+    status = patiently(path.stat)
+    return status.st_ino, status.st_mtime_ns

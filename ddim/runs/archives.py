@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from ddim.data import SUFFIXES
 from ddim.errors import UserError
-from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load
+from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, read
 from ddim.runs.folder import read_metrics
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
@@ -28,15 +28,20 @@ NOT_IN_NAMES = re.compile(r"[^\w -]|^(train|validation|val|test)$")
 
 
 def pack_run(run: Path, path: Path) -> None:
-    """Write a run's best weights with their card, config and metrics. Raises UserError if there are none."""
+    """Write a run's best weights with their card, config and metrics. Raises UserError for none, or damaged ones."""
     if not (run / RUN_FILES[0]).is_file():
         raise UserError(f"There are no weights in {run.name}: a run writes them after its first epoch.")
+    card, weights = read(run / BEST)  # of one epoch, though the run may be replacing them
+    contents: dict[str, str | bytes] = {
+        f"{BEST}{WEIGHTS_SUFFIX}": weights,
+        f"{BEST}.json": json.dumps(card, indent=2) + "\n",
+        "config.json": (run / "config.json").read_text(),
+        # Whole lines only, though the run may be writing one.
+        "metrics.jsonl": "".join(json.dumps(line) + "\n" for line in read_metrics(run)),
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in RUN_FILES:
-            if name == "metrics.jsonl":  # whole lines only, though the run may be writing one
-                archive.writestr(name, "".join(json.dumps(line) + "\n" for line in read_metrics(run)))
-            else:
-                archive.write(run / name, name)
+        for name, content in contents.items():
+            archive.writestr(name, content)
 
 
 def unpack_run(path: Path, run: Path) -> None:
