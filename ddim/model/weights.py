@@ -17,6 +17,7 @@ import numpy as np
 from ddim.configuration import from_json
 from ddim.errors import UserError
 from ddim.files import patiently, replace_file
+from ddim.model.backend import check_backend
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.engine import EnginePrecision
 from ddim.model.unet import build_unet
@@ -44,9 +45,10 @@ def available(runs_dir: str | Path = "runs") -> list[str]:
 def load(name: str | Path, precision: EnginePrecision = "auto") -> DiffusionModel:
     """The model with these weights: a name in weights/, a path (with or without its ending), or a run's folder.
 
-    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it agrees with float32.
-    Raises FileNotFoundError where there are no such weights and UserError where they are damaged.
+    `precision` is "float32", "bfloat16", or "auto": bfloat16 where that is quicker and agrees with float32. Raises
+    FileNotFoundError where there are no such weights, and UserError where they are damaged or Keras cannot run.
     """
+    check_backend()
     stem = find(name)
     card, content = read(stem)
     card["name"] = str(name)  # so that a recipe names what `load` takes
