@@ -14,6 +14,7 @@ from ddim.cli.pictures import add_animate, add_compare, add_interpolate, add_sam
 from ddim.cli.terminal import OneLineParser, show_bug, show_last
 from ddim.cli.train import add_average, add_evaluate, add_import, add_info, add_train
 from ddim.errors import UserError
+from ddim.model.backend import check_backend
 from ddim.quiet import start_quietly
 
 
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     command = options.pop("command")
     try:
+        check_backend()
         return command(**options)
     except (UserError, OSError) as error:
         show_last(f"ddim: {error}")

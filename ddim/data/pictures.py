@@ -17,6 +17,7 @@ from ddim.data.folders import FOLDER_PREFIX, folder_source, with_prefix
 from ddim.data.source import EncodedPicture, LeftOut, Source, Split, told
 from ddim.data.tfds_sets import tfds_source
 from ddim.errors import UserError
+from ddim.files import replace_file
 
 AT_ONCE = 64
 
@@ -168,7 +169,7 @@ def _write_cache(cache: Path, key: str, dataset: Dataset) -> None:
     unfinished = cache.with_name(f"{cache.stem}.unfinished.npz")
     try:
         np.savez(unfinished, key=key, summary=dataset.summary, **arrays)
-        unfinished.replace(cache)
+        replace_file(unfinished, cache)
     finally:
         unfinished.unlink(missing_ok=True)
 

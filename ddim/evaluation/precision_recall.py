@@ -14,14 +14,19 @@ class PrecisionRecall(NamedTuple):
     recall: float
 
 
-def precision_recall(real_features: np.ndarray, generated_features: np.ndarray) -> PrecisionRecall:
+def precision_recall(real_features: np.ndarray, generated_features: np.ndarray, seed: int = 0) -> PrecisionRecall:
     """Improved precision and recall (1904.06991), Eq. 1 and 2, with k = 3, of features (N, D) and (M, D).
 
     A picture lies among others if it is nearer to one of them than that one's third neighbour of its own kind. If sets
-    differ in size, as many of each are compared as the smaller has, since larger sets are denser.
+    differ in size, as many of each are compared as the smaller has, since larger sets are denser; they are drawn by
+    `seed`, because sets may be sorted by category.
     """
     size = min(len(real_features), len(generated_features))
-    real, generated = real_features[:size].astype(np.float64), generated_features[:size].astype(np.float64)
+    generator = np.random.default_rng(seed)
+    real, generated = (
+        features[generator.permutation(len(features))[:size]].astype(np.float64)
+        for features in (real_features, generated_features)
+    )
     distances = squared_distances(generated, real)
     return PrecisionRecall(
         precision=float(np.mean((distances <= _reach(real)).any(axis=1))),

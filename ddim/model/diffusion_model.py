@@ -34,7 +34,8 @@ class ModelConfig:
         network: The shape of the network.
         prediction_type: What its output is: the noise, the image, or the velocity (signal * noise - noise * image).
         schedule: How training spread the noise levels: "cosine", "linear_variance" or "linear_log_snr".
-        min_signal_rate: How much picture is left in the noisiest training pictures, above 0.
+        min_signal_rate: How much picture is left in the noisiest training pictures, above 0; training takes 0.005 or
+            more.
         max_signal_rate: How much picture there is in the clearest training pictures, at most 1.
     """
 

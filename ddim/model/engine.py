@@ -1,12 +1,12 @@
 """The one place that runs the network, for every job and every visitor."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.errors import UserError
+from ddim.model.backend import prefers_bfloat16
 from ddim.model.turns import Turns
 from ddim.model.unet import Precision, UNetConfig, build_unet
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = (1, 2, 4, 8, 12, 16)
 CROWDED_BATCH_SIZE = 4
-NATIVE_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 BFLOAT16_TOLERANCE = 0.02
 EnginePrecision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[EnginePrecision, ...] = get_args(EnginePrecision)
@@ -37,7 +36,7 @@ class Engine:
     def __init__(
         self, config: UNetConfig, network: "keras.Model", precision: EnginePrecision = "auto", is_final: bool = False
     ):
-        """`network` holds float32 weights. "auto" is bfloat16 where the processor has it and it agrees with float32.
+        """`network` holds float32 weights. "auto" is bfloat16 where that is quicker and agrees with float32.
 
         With `is_final` its weights will not change, so a faster copy may run. Raises UserError for any other precision.
         """
@@ -45,7 +44,7 @@ class Engine:
             raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
         self._network = _copy(config, network, "float32") if is_final else network
         self.precision: EnginePrecision = "float32"
-        if precision == "bfloat16" or (precision == "auto" and has_native_bfloat16()):
+        if precision == "bfloat16" or (precision == "auto" and prefers_bfloat16()):
             half = _copy(config, network, "bfloat16")
             if precision == "bfloat16" or _relative_difference(half, network) < BFLOAT16_TOLERANCE:
                 self._network = half
@@ -86,16 +85,6 @@ def _copy(config: UNetConfig, network: "keras.Model", precision: Precision) -> "
     copy = build_unet(config, precision)
     copy.set_weights(network.get_weights())
     return copy
-
-
-def has_native_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 numbers itself, as far as the operating system says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:  # not Linux
-        return False
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    return not NATIVE_BFLOAT16_FLAGS.isdisjoint(flags)
 
 
 def _relative_difference(network: "keras.Model", reference: "keras.Model") -> float:

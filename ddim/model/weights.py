@@ -1,29 +1,39 @@
 """Weights on disk: `<name>.weights.h5` with the numbers and `<name>.json`, the card, with what they mean.
 
 What the Keras tutorial's own program saved has no card, and is taken as it is.
+
+No two files can be replaced at once. So a card that replaces another first holds that one too, until the numbers have
+been replaced as well: at any moment, and after a kill at any moment, the numbers are those of one of the two.
 """
 
 import hashlib
 import json
+import tempfile
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ddim.configuration import from_json
 from ddim.errors import UserError
+from ddim.files import patiently, replace_file
+from ddim.model.backend import check_backend
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
 from ddim.model.engine import EnginePrecision
 from ddim.model.imported import HOW_TO_SAVE, TUTORIAL_IMAGE_SIZE, imported_card, set_imported_weights
-from ddim.model.unet import build_unet
+from ddim.model.unet import UNetConfig, build_unet
 from ddim.model.weights_file import check_file
+
+if TYPE_CHECKING:
+    import keras
 
 WEIGHTS_DIR = Path(str(files("ddim"))).parent / "weights"  # what ships stands beside the package
 WEIGHTS_SUFFIX = ".weights.h5"
 FIRST = "flowers64-species"
 BEST = "best"
+REPLACED = "replaced"  # where a card holds the one before
 
 
 def available(runs_dir: str | Path = "runs") -> list[str]:
@@ -39,19 +49,14 @@ def available(runs_dir: str | Path = "runs") -> list[str]:
 def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int | None = None) -> DiffusionModel:
     """The model with these weights: a name in weights/, a path (with or without its ending), or a run's folder.
 
-    `precision` is "float32", "bfloat16", or "auto": bfloat16 where the processor has it and it agrees with float32.
-    `image_size` is as for `read_card`. Raises FileNotFoundError where there are no such weights and UserError where
-    they are damaged.
+    `precision` is "float32", "bfloat16", or "auto": bfloat16 where that is quicker and agrees with float32.
+    `image_size` is as for `read_card`. Raises FileNotFoundError where there are no such weights, and UserError where
+    they are damaged or Keras cannot run.
     """
+    check_backend()
     stem = find(name)
-    card = {**read_card(stem, image_size), "name": str(name)}  # so that a recipe names what `load` takes
-    weights_path = Path(f"{stem}{WEIGHTS_SUFFIX}")
-    checksum = hashlib.sha256(weights_path.read_bytes()).hexdigest()
-    if checksum != card["sha256"]:
-        raise UserError(
-            f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
-            f"but {stem.name}.json says {card['sha256']!s:.8}. Fetch or train it again."
-        )
+    card, content = read(stem, image_size)
+    card = {**card, "name": str(name)}  # so that a recipe names what `load` takes
     try:
         config = from_json(ModelConfig, card["model"])
         classes = {str(name): int(count) for name, count in card.get("classes", {}).items()}
@@ -63,22 +68,31 @@ def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int 
         raise UserError(
             f"{stem.name}.json names {len(classes)} classes, but its network has {config.network.num_classes}."
         )
-    has_card = _card_path(stem).is_file()
-    if has_card:
-        check_file(weights_path, config.network)
-    network = build_unet(config.network)
-    try:
-        if has_card:
-            network.load_weights(weights_path)
-        else:
-            set_imported_weights(network, weights_path)
-    except (ValueError, KeyError, TypeError) as error:  # Keras lists every number that does not fit
-        raise UserError(f"{weights_path.name} does not hold the network that {stem.name}.json describes.") from error
+    network = _network(config.network, stem, content)
     return DiffusionModel(config, network, normalizer, precision, card, is_final=True, classes=classes)
 
 
+def _network(config: UNetConfig, stem: Path, content: bytes) -> "keras.Model":
+    """The network with what a file holds, read from a copy: Keras takes files alone, and that may be another by now."""
+    has_card = _card_path(stem).is_file()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"{stem.name}{WEIGHTS_SUFFIX}"
+        copy.write_bytes(content)
+        if has_card:
+            check_file(copy, config)
+        network = build_unet(config)
+        try:
+            if has_card:
+                network.load_weights(copy)
+            else:
+                set_imported_weights(network, copy)
+        except (ValueError, KeyError, TypeError) as error:  # Keras lists every number that does not fit
+            raise UserError(f"{copy.name} does not hold the network that {stem.name}.json describes.") from error
+    return network
+
+
 def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
-    """Write `<stem>.weights.h5` and `<stem>.json`, each under another name first, then renamed.
+    """Write `<stem>.weights.h5` and `<stem>.json`. Who reads them meanwhile gets what was there, or this.
 
     `facts` go into the card as they are: how the weights were trained, what KID they reach, and by which protocol.
     """
@@ -95,10 +109,19 @@ def save(model: DiffusionModel, stem: str | Path, **facts: Any) -> None:
         **facts,
         "sha256": hashlib.sha256(unfinished.read_bytes()).hexdigest(),
     }
-    unfinished_card = stem.with_name(f"{stem.name}.unfinished.json")
-    unfinished_card.write_text(json.dumps(card, indent=2) + "\n")
-    unfinished.replace(f"{stem}{WEIGHTS_SUFFIX}")
-    unfinished_card.replace(f"{stem}.json")
+    try:
+        replaced, _ = read(stem)
+    except (UserError, OSError):  # there is nothing that could be loaded
+        replaced = {}
+    _write_card(stem, {**card, REPLACED: replaced})
+    replace_file(unfinished, Path(f"{stem}{WEIGHTS_SUFFIX}"))
+    _write_card(stem, card)
+
+
+def _write_card(stem: Path, card: dict[str, Any]) -> None:
+    unfinished = stem.with_name(f"{stem.name}.unfinished.json")
+    unfinished.write_text(json.dumps(card, indent=2) + "\n")
+    replace_file(unfinished, Path(f"{stem}.json"))
 
 
 def _reserve(path: Path, size: int) -> None:
@@ -123,6 +146,27 @@ def find(name: str | Path) -> Path:
     raise FileNotFoundError(f"No weights are called {str(name)!r}. There are: {', '.join(available()) or 'none'}.")
 
 
+def read(stem: Path, image_size: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """The card and the content of weights, which belong together although both may be replaced meanwhile.
+
+    `image_size` is as for `read_card`. Raises as that does, and UserError if the weights are not those of the card.
+    """
+    path, weights_path = _card_path(stem), Path(f"{stem}{WEIGHTS_SUFFIX}")
+    while True:
+        before = _version(path if path.is_file() else weights_path)
+        card = read_card(stem, image_size)
+        content = patiently(weights_path.read_bytes)
+        checksum = hashlib.sha256(content).hexdigest()
+        for one in (card, card.pop(REPLACED, None)):
+            if isinstance(one, dict) and one.get("sha256") == checksum:
+                return one, content
+        if _version(path if path.is_file() else weights_path) == before:
+            raise UserError(
+                f"{weights_path.name} is damaged or was changed: its checksum begins with {checksum[:8]}, "
+                f"but {path.name} says {card['sha256']!s:.8}. Fetch or train it again."
+            )
+
+
 def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
     """The card beside the weights, or, where there is none, what a file of the Keras tutorial says by itself.
 
@@ -136,7 +180,7 @@ def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
     if image_size is not None:
         raise UserError(f"{path.name} says already what {stem.name}{WEIGHTS_SUFFIX} is, its image size included.")
     try:
-        card = json.loads(path.read_text())
+        card = json.loads(patiently(path.read_text))
     except (ValueError, RecursionError) as error:  # the latter for endless nesting
         raise UserError(f"{path.name} is not JSON: it is damaged. Fetch or train the weights again.") from error
     if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
@@ -146,3 +190,9 @@ def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
 
 def _card_path(stem: Path) -> Path:
     return Path(f"{stem}.json")
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """What tells a file from the one that replaces it."""
+    status = patiently(path.stat)
+    return status.st_ino, status.st_mtime_ns

@@ -18,7 +18,7 @@ from ddim.data.source import LeftOut, told
 from ddim.errors import UserError
 from ddim.model.engine import BATCH_SIZES
 from ddim.model.size import output_bytes
-from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load
+from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, read
 from ddim.runs.folder import name_of_dataset, read_metrics
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
@@ -38,18 +38,20 @@ MAX_FOLDERS = 8
 
 
 def pack_run(run: Path, path: Path) -> None:
-    """Write a run's best weights with their card, config and metrics. Raises UserError if there are none."""
+    """Write a run's best weights with their card, config and metrics. Raises UserError for none, or damaged ones."""
     if not (run / RUN_FILES[0]).is_file():
         raise UserError(f"There are no weights in {run.name}: a run writes them after its first epoch.")
+    card, weights = read(run / BEST)  # of one epoch, though the run may be replacing them
+    contents: dict[str, str | bytes] = {
+        f"{BEST}{WEIGHTS_SUFFIX}": weights,
+        f"{BEST}.json": json.dumps({**card, "training": _without_paths(card.get("training", {}))}, indent=2) + "\n",
+        "config.json": json.dumps(_without_paths(json.loads((run / "config.json").read_text())), indent=2) + "\n",
+        # Whole lines only, though the run may be writing one.
+        "metrics.jsonl": "".join(json.dumps(line) + "\n" for line in read_metrics(run)),
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in RUN_FILES:
-            if name == "metrics.jsonl":  # whole lines only, though the run may be writing one
-                archive.writestr(name, "".join(json.dumps(line) + "\n" for line in read_metrics(run)))
-            elif name == "config.json":
-                config = _without_paths(json.loads((run / name).read_text()))
-                archive.writestr(name, json.dumps(config, indent=2) + "\n")
-            else:
-                archive.write(run / name, name)
+        for name, content in contents.items():
+            archive.writestr(name, content)
 
 
 def unpack_run(path: Path, run: Path) -> None:
@@ -129,9 +131,9 @@ def unpack_pictures(paths: Iterable[Path], folder: Path) -> Unpacked:
 
 def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration for others, whom it does not concern where things lie on this machine."""
-    told = {**config, "dataset": name_of_dataset(config["dataset"])}
     files = {name: Path(config[name]).name for name in ("init_weights", "inception_weights") if config.get(name)}
-    return told | files
+    dataset = {"dataset": name_of_dataset(config["dataset"])} if "dataset" in config else {}
+    return {**config, **files, **dataset}
 
 
 def _check_texts(run: Path) -> None:

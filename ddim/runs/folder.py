@@ -15,7 +15,6 @@ pictures.npz         what it learns from, decoded
 import json
 import logging
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +24,7 @@ from typing import Any, Literal
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ddim.errors import UserError
+from ddim.files import replace_file
 from ddim.model.weights import WEIGHTS_DIR
 
 State = Literal["running", "stopped", "finished", "failed"]
@@ -34,7 +34,6 @@ FINISHED: State = "finished"
 FAILED: State = "failed"
 STOP = "stop"
 SOFT_LOCK = "lock.process"
-SECONDS_OF_PATIENCE = 5
 
 logger = logging.getLogger("ddim")
 
@@ -67,20 +66,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write under another name, then rename: no reader ever sees half a file."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    _replace(unfinished, path)
-
-
-def _replace(unfinished: Path, path: Path) -> None:
-    """Rename over a file, and wait a little while for readers: Windows refuses as long as one has it open."""
-    deadline = time.monotonic() + SECONDS_OF_PATIENCE
-    while True:
-        try:
-            unfinished.replace(path)
-            return
-        except PermissionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    replace_file(unfinished, path)
 
 
 def write_status(run: Path, status: Status) -> None:
@@ -129,7 +115,7 @@ def cut_metrics(run: Path, step: int, epochs_done: int) -> None:
     ]
     unfinished = run / "metrics.jsonl.unfinished"
     unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
-    _replace(unfinished, run / "metrics.jsonl")
+    replace_file(unfinished, run / "metrics.jsonl")
 
 
 def sample_grids(run: Path) -> list[Path]:

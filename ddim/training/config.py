@@ -23,6 +23,11 @@ KidBlock = Literal[
     "mixed0", "mixed1", "mixed2", "mixed3", "mixed4", "mixed5", "mixed6", "mixed7", "mixed8", "mixed9", "mixed10"
 ]  # fmt: skip
 
+LEAST_SIGNAL_RATE = 0.005
+"""The lowest signal rate that can be learned. Networks are told the noise variance in float32, half of whose last place
+below 1 is 2^-25: a signal rate s, read back from it, is off by up to 2^-26 / s^2 of itself. That is 0.06 % here, 1.5 %
+at 0.001, and at 0.0001 no signal is left. Sampling reads outputs by the rates themselves, so it may go below."""
+
 RESUMABLE = ("dataset", "epochs", "inception_weights", "checkpoint_minutes", "distribute", "precision")
 """Options that a resumed run may be given anew: they do not change what it has learned."""
 
@@ -119,6 +124,11 @@ class TrainConfig:
         if self.optimizer == "muon" and self.distribute == "mirrored" and self.clip_norm:
             raise UserError(
                 "With distribute 'mirrored', the optimizer 'muon' cannot clip gradients: set clip_norm to 0."
+            )
+        if self.model.min_signal_rate < LEAST_SIGNAL_RATE:
+            raise UserError(
+                f"Training needs a min_signal_rate of {LEAST_SIGNAL_RATE} or more, but it is "
+                f"{self.model.min_signal_rate}: below, float32 noise variances do not tell signal rates apart."
             )
         if self.time_sampling == "log_normal" and self.model.max_signal_rate == 1:
             raise UserError("With time_sampling 'log_normal', max_signal_rate must be below 1.")

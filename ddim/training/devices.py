@@ -7,17 +7,16 @@ from typing import Any
 import keras
 
 from ddim.errors import UserError
-from ddim.model.engine import has_native_bfloat16
+from ddim.model.backend import has_gpu, prefers_bfloat16
 from ddim.model.unet import Precision
 from ddim.training.config import Distribute, TrainingPrecision
 
 
 def resolved_precision(precision: TrainingPrecision) -> TrainingPrecision:
-    """The precision to train in; "auto" is float16 on a GPU, bfloat16 where the processor has it, else float32."""
+    """The precision to train in; "auto" is float16 on a GPU, bfloat16 where that is quicker, else float32."""
     if precision != "auto":
         return precision
-    has_gpu = bool(keras.distribution.list_devices("gpu"))
-    return "float16" if has_gpu else "bfloat16" if has_native_bfloat16() else "float32"
+    return "float16" if has_gpu() else "bfloat16" if prefers_bfloat16() else "float32"
 
 
 def network_precision(precision: TrainingPrecision) -> Precision:

@@ -17,8 +17,8 @@ import ddim
 from ddim.configuration import from_options
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.diffusion.sampling import SampleConfig
+from ddim.model.backend import prefers_bfloat16
 from ddim.model.diffusion_model import DiffusionModel, Normalizer
-from ddim.model.engine import has_native_bfloat16
 from ddim.model.unet import build_unet
 from ddim.training.config import PRESETS, TrainConfig
 from tests.benchmarks.turns import median_seconds
@@ -50,7 +50,7 @@ def species_model() -> DiffusionModel:
 
 
 def main() -> None:
-    precisions = ["float32"] + ["bfloat16"] * has_native_bfloat16()
+    precisions = ["float32"] + ["bfloat16"] * prefers_bfloat16()
     models = {precision: ddim.load("flowers64", precision) for precision in precisions}
     species = species_model()
     for num_images in (1, 16):

@@ -61,6 +61,7 @@ def test_a_wrong_value_of_sample_is_refused_in_one_line(capfd, tmp_path, monkeyp
 
 WRONG_TRAININGS = {
     "--epochs 0": "epochs must be at least 1",
+    "--min-signal-rate 0.001": "Training needs a min_signal_rate of 0.005 or more, but it is 0.001",
     "--epochs many": "--epochs",
     "--batch-size 0": "batch_size must be at least 1",
     "--repetitions 0": "repetitions must be at least 1",

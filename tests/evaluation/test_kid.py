@@ -67,6 +67,15 @@ def test_batches_and_subsets_of_shifted_gaussians_agree_with_the_closed_form():
     assert_mean_is([kid_of_subsets(*draw).mean for draw in draws], expected)
 
 
+def test_few_pictures_are_compared_with_subsets_of_all_categories_of_a_sorted_set():
+    categories = 10 * np.eye(8).repeat(64, axis=0)
+    real = categories + gaussian_features(0, 512, np.zeros(8))
+    generated = categories[::8] + gaussian_features(1, 64, np.zeros(8))
+    subsets = kid_of_subsets(real, generated)
+    assert abs(subsets.mean - kid(real, generated)) < 3 * subsets.std
+    assert kid(real[:64], generated) > kid(real, generated) + 10 * subsets.std
+
+
 def test_kid_is_computed_in_float64_for_float32_features():
     real, generated = gaussian_features(0, 50, np.full(8, 9.0)), gaussian_features(1, 50, np.full(8, 9.0))
     real, generated = real.astype(np.float32), generated.astype(np.float32)

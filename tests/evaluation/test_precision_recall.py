@@ -33,6 +33,20 @@ def test_sets_far_apart_share_nothing_and_a_set_shares_all_with_itself():
     assert precision_recall(real, real) == (1, 1)
 
 
+def test_of_sets_sorted_by_category_a_part_of_the_larger_covers_all_categories():
+    categories = 20 * np.eye(10, dtype=np.float32).repeat(100, axis=0)
+    larger = categories + np.random.default_rng(0).normal(size=categories.shape)
+    smaller = categories[::5] + np.random.default_rng(1).normal(size=categories[::5].shape)
+    random = np.random.default_rng(2).permutation(1000)[:200]
+    expected = precision_recall(larger[random], smaller)
+    assert min(expected) > 0.4
+    assert precision_recall(larger, smaller) == pytest.approx(expected, abs=0.1)
+    assert precision_recall(smaller, larger)[::-1] == pytest.approx(expected, abs=0.1)
+    assert precision_recall(larger, smaller) == precision_recall(larger, smaller)
+    in_order = precision_recall(larger[:200], smaller)
+    assert in_order.precision < expected.precision / 2
+
+
 def test_one_repeated_picture_is_precise_but_recalls_little():
     real = features(200, 0)
     generated = np.repeat(real[:1], 200, axis=0) + features(200, 2) * 1e-3

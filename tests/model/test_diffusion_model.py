@@ -72,6 +72,20 @@ def test_denoise_tells_the_network_the_noise_variance_and_reads_its_outputs(
     np.testing.assert_allclose(prediction.images, expected[1], atol=1e-4)
 
 
+@every_prediction_type
+@pytest.mark.parametrize("signal", [1e-4, 1 - 1e-9], ids=["hardly signal", "hardly noise"])
+def test_outputs_are_read_by_rates_that_the_variance_told_to_the_network_cannot_hold(
+    tiny_config, tiny_network, tiny_normalizer, prediction_type, signal
+):
+    model = DiffusionModel(ModelConfig(tiny_config, prediction_type), tiny_network, tiny_normalizer)
+    rates = Rates(noise=float(np.sqrt(1 - signal**2)), signal=signal)
+    noisy_images = noise_from_seeds(range(3), (8, 8, 3))
+    prediction = model.denoise(noisy_images, rates)
+    explained = rates.signal * prediction.images.astype(np.float64) + rates.noise * prediction.noises.astype(np.float64)
+    np.testing.assert_allclose(explained, noisy_images, rtol=0, atol=1e-4)
+    assert min(prediction.noises.std(), prediction.images.std()) > 0.01
+
+
 ROSE_AND_TULIP = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
 RATES = Rates(noise=0.6, signal=0.8)
 

@@ -5,7 +5,7 @@ import pytest
 
 import ddim.model.engine
 from ddim.diffusion.noise import noise_from_seeds
-from ddim.model.engine import Engine, has_native_bfloat16
+from ddim.model.engine import Engine
 
 NOISY_IMAGES = noise_from_seeds(range(40), (8, 8, 3))
 NOISE_VARIANCES = np.linspace(0.1, 1, 40, dtype=np.float32)
@@ -48,19 +48,19 @@ def test_bfloat16_is_what_was_asked_for_and_agrees_loosely(tiny_config, tiny_net
     assert 2**-12 < relative_difference(outputs, direct_outputs) < 0.05
 
 
-def test_auto_is_float32_where_the_processor_lacks_bfloat16(tiny_config, tiny_network, monkeypatch):
-    monkeypatch.setattr(ddim.model.engine, "has_native_bfloat16", lambda: False)
+def test_auto_is_float32_where_bfloat16_is_no_quicker(tiny_config, tiny_network, monkeypatch):
+    monkeypatch.setattr(ddim.model.engine, "prefers_bfloat16", lambda: False)
     assert Engine(tiny_config, tiny_network, "auto").precision == "float32"
 
 
-def test_auto_is_bfloat16_where_the_processor_has_it_and_it_agrees(tiny_config, tiny_network, monkeypatch):
-    monkeypatch.setattr(ddim.model.engine, "has_native_bfloat16", lambda: True)
+def test_auto_is_bfloat16_where_that_is_quicker_and_agrees(tiny_config, tiny_network, monkeypatch):
+    monkeypatch.setattr(ddim.model.engine, "prefers_bfloat16", lambda: True)
     monkeypatch.setattr(ddim.model.engine, "BFLOAT16_TOLERANCE", 0.05)
     assert Engine(tiny_config, tiny_network, "auto").precision == "bfloat16"
 
 
 def test_auto_is_float32_where_bfloat16_does_not_agree(tiny_config, tiny_network, monkeypatch, direct_outputs):
-    monkeypatch.setattr(ddim.model.engine, "has_native_bfloat16", lambda: True)
+    monkeypatch.setattr(ddim.model.engine, "prefers_bfloat16", lambda: True)
     monkeypatch.setattr(ddim.model.engine, "BFLOAT16_TOLERANCE", 2**-12)
     engine = Engine(tiny_config, tiny_network, "auto")
     assert engine.precision == "float32"
@@ -71,24 +71,3 @@ def test_auto_is_float32_where_bfloat16_does_not_agree(tiny_config, tiny_network
 def test_an_unknown_precision_is_refused(tiny_config, tiny_network, precision):
     with pytest.raises(ValueError, match=f"one of auto, float32, bfloat16, but is {precision!r}"):
         Engine(tiny_config, tiny_network, precision)
-
-
-@pytest.mark.parametrize(
-    "flags, native",
-    [
-        ("fpu sse2 avx512_bf16 amx_tile", True),
-        ("fpu amx_bf16", True),
-        ("fpu sse2 avx2 avx512f", False),
-        ("fpu avx512_bf16x", False),
-    ],
-)
-def test_bfloat16_is_native_where_the_processor_lists_it(tmp_path, monkeypatch, flags, native):
-    described = tmp_path / "cpuinfo"
-    described.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: avx512_bf16\n")
-    monkeypatch.setattr(ddim.model.engine, "Path", lambda path: described)
-    assert has_native_bfloat16() is native
-
-
-def test_bfloat16_is_not_native_where_nobody_describes_the_processor(tmp_path, monkeypatch):
-    monkeypatch.setattr(ddim.model.engine, "Path", lambda path: tmp_path / "absent")
-    assert has_native_bfloat16() is False

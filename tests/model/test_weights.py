@@ -1,4 +1,8 @@
+import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,7 +11,8 @@ import ddim.model.weights
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig
-from ddim.model.weights import available, load, save
+from ddim.model.unet import build_unet
+from ddim.model.weights import available, load, read, save
 
 NOISY_IMAGES = noise_from_seeds(range(4), (8, 8, 3))
 NOISE_VARIANCES = np.linspace(0.1, 1, 4, dtype=np.float32)
@@ -53,6 +58,61 @@ def test_what_was_saved_is_loaded(tmp_path, tiny_config, tiny_network, tiny_norm
 def test_saving_again_replaces_numbers_and_card(shipped, tiny_config, tiny_network, tiny_normalizer):
     save(DiffusionModel(ModelConfig(tiny_config, "image"), tiny_network, tiny_normalizer), shipped)
     assert load("tiny", precision="float32").config.prediction_type == "image"
+
+
+@pytest.fixture(scope="module")
+def other_model(tiny_config, tiny_normalizer):
+    """A model that differs from the tiny one in its network's shape, and in what it predicts."""
+    config = ModelConfig(replace(tiny_config, widths=(4, 4)), "velocity")
+    return DiffusionModel(config, build_unet(config.network), tiny_normalizer)
+
+
+def test_whoever_reads_weights_while_they_are_replaced_gets_the_old_or_the_new(tmp_path, tiny_model, other_model):
+    models = {model.config.prediction_type: model for model in (tiny_model, other_model)}
+    save(tiny_model, tmp_path / "best")
+    with ThreadPoolExecutor() as threads:
+        saving = threads.submit(lambda: [save(model, tmp_path / "best") for model in 10 * list(models.values())])
+
+        def meanwhile(read):
+            found = [read(tmp_path / "best")]
+            while not saving.done():
+                found.append(read(tmp_path / "best"))
+            return found
+
+        reads = [threads.submit(meanwhile, read) for _ in range(2)]
+        loads = threads.submit(meanwhile, partial(load, precision="float32"))
+    saving.result()
+    for card, content in reads[0].result() + reads[1].result():
+        assert hashlib.sha256(content).hexdigest() == card["sha256"]
+    assert {card["model"]["prediction_type"] for card, _ in reads[0].result()} == models.keys()
+    for loaded in loads.result():
+        expected = models[loaded.config.prediction_type]
+        assert loaded.config == expected.config
+        for numbers, wanted in zip(loaded.network.get_weights(), expected.network.get_weights(), strict=True):
+            np.testing.assert_array_equal(numbers, wanted)
+
+
+@pytest.mark.parametrize("replaced", range(3))
+def test_a_save_that_is_cut_short_leaves_the_old_weights_or_the_new(
+    tmp_path, monkeypatch, tiny_model, other_model, replaced
+):
+    save(tiny_model, tmp_path / "best")
+    left = [ddim.model.weights.replace_file] * replaced
+
+    def replace_or_die(unfinished, path):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()(unfinished, path)
+
+    monkeypatch.setattr(ddim.model.weights, "replace_file", replace_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        save(other_model, tmp_path / "best")
+    monkeypatch.undo()
+    expected = tiny_model if replaced < 2 else other_model
+    assert load(tmp_path / "best", "float32").config == expected.config
+    save(other_model, tmp_path / "best", kid=0.25)
+    assert load(tmp_path / "best", "float32").card["kid"] == 0.25
+    assert "replaced" not in load_card(tmp_path / "best")
 
 
 def test_precision_is_handed_on(shipped):

@@ -10,6 +10,8 @@ import ddim
 from ddim.data import load_dataset
 from ddim.errors import UserError
 from ddim.model import weights
+from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.unet import build_unet
 from ddim.model.weights import available, save
 from ddim.runs import archives
 from ddim.runs.archives import RUN_FILES, pack_run, unpack_pictures, unpack_run
@@ -60,6 +62,28 @@ def test_a_run_is_packed_without_the_line_that_it_is_writing(run, tmp_path):
     unpack_run(tmp_path / "run.zip", tmp_path / "elsewhere" / "run")
     lines = (tmp_path / "elsewhere" / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == LINES
+
+
+def test_a_run_is_packed_with_the_card_of_its_weights_while_both_are_replaced(run, tmp_path, monkeypatch, tiny_model):
+    kept = (run / "best.json").read_text()
+    monkeypatch.setattr("ddim.model.weights.replace_file", stop_after_the_card)
+    with pytest.raises(InterruptedError):
+        save(fresh(tiny_model), run / "best")
+    assert (run / "best.json").read_text() != kept
+    pack_run(run, tmp_path / "run.zip")
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        assert json.loads(archive.read("best.json")) == json.loads(kept)
+
+
+def stop_after_the_card(unfinished, path):
+    if path.suffix != ".json":
+        raise InterruptedError
+    unfinished.replace(path)
+
+
+def fresh(model):
+    """The same kind of model with other numbers."""
+    return DiffusionModel(model.config, build_unet(model.config.network), model.normalizer)
 
 
 def upload(run, tmp_path, **contents):

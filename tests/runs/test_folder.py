@@ -2,7 +2,6 @@ import errno
 import json
 import os
 import threading
-from pathlib import Path
 
 import pytest
 from tiny_runs import run_python
@@ -125,20 +124,6 @@ print(is_locked(run))
     for arguments, last in (["dies"], []), ([], ["False"]), ([], ["False"]):
         lines = run_python("-c", program, *arguments).splitlines()
         assert lines == ["False", f"True {refused}{run / 'lock.process'}.", *last]
-
-
-def test_readers_that_have_a_file_open_are_waited_for(run, monkeypatch):
-    write_json(run / "status.json", {"step": 1})
-    replace, refusals = Path.replace, iter([PermissionError(), PermissionError()])
-
-    def refused_twice(self, target):
-        for refusal in refusals:  # as Windows does
-            raise refusal
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", refused_twice)
-    write_json(run / "status.json", {"step": 2})
-    assert json.loads((run / "status.json").read_text()) == {"step": 2}
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "..", ".hidden", "name.", "CON", "nul.txt", "com1", "x" * 65, "-"])

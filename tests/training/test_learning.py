@@ -14,10 +14,14 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 KINDS = ("noise", "image", "velocity")
 
 
-def numpy_predictions(prediction_type, outputs, inputs):
-    """Noises, images and velocities that outputs (B, H, W, C) mean, in float64."""
+def numpy_predictions(prediction_type, outputs, inputs, signal_rate=None):
+    """Noises, images and velocities that outputs (B, H, W, C) mean, in float64: by the rates that networks are told, or
+    by one for all.
+    """
     noisy_images, outputs = inputs["noisy_images"].astype(np.float64), outputs.astype(np.float64)
     variances = inputs["noise_variances"].astype(np.float64)[:, None, None, None]
+    if signal_rate is not None:
+        variances = np.full_like(variances, 1 - signal_rate**2)
     noise_rates, signal_rates = np.sqrt(variances), np.sqrt(1 - variances)
     if prediction_type == "noise":
         noises = outputs
@@ -53,6 +57,22 @@ def test_the_loss_is_the_mean_error_of_what_it_stands_on(
     assert reported["loss"] == pytest.approx(of_each[loss].mean(), rel=1e-3)
     assert reported["image_loss"] == pytest.approx(errors["image"].mean(), rel=1e-3)
     assert reported.keys() == {"loss", "image_loss"}
+
+
+@pytest.mark.parametrize("prediction_type", KINDS)
+@pytest.mark.parametrize("rates", [(0.005, 0.005001), (0.9999999, 0.99999990001)], ids=["least signal", "least noise"])
+def test_losses_are_those_of_the_exact_rates_at_both_ends_of_what_can_be_learned(
+    tiny_config, tiny_network, tiny_normalizer, prediction_type, rates
+):
+    config = ModelConfig(tiny_config, prediction_type, "cosine", *rates)
+    inputs, targets = add_noise(IMAGES, np.random.default_rng(1), TrainConfig(config), tiny_normalizer)
+    outputs = tiny_network.predict_on_batch(list(inputs.values()))
+    predictions = numpy_predictions(prediction_type, outputs, inputs, signal_rate=sum(rates) / 2)
+    for kind in KINDS:
+        learner = learning_network(tiny_network, prediction_type)
+        compile_losses(learner, "mae", kind)
+        reported = learner.evaluate(inputs, targets, return_dict=True, verbose=0)["loss"]
+        assert reported == pytest.approx(np.abs(predictions[kind] - targets[kind]).mean(), rel=2e-3)
 
 
 GRADIENTS = [np.array([0.3, -0.02, 4.0]), np.array([-0.1, 0.5, 0.01]), np.array([2.0, -2.0, 1e-4])]

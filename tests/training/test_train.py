@@ -226,10 +226,10 @@ def test_changed_pictures_are_refused_unless_they_are_accepted(tmp_path, dataset
 
 def test_a_run_keeps_its_precision_and_takes_another_when_told(tmp_path, dataset, every_batch, monkeypatch):
     run = tmp_path / "run"
-    monkeypatch.setattr(ddim.training.devices, "has_native_bfloat16", lambda: True)
+    monkeypatch.setattr(ddim.training.devices, "prefers_bfloat16", lambda: True)
     config = tiny_config(dataset, precision="auto")
     assert train(config, run, at_step(2, send(signal.SIGTERM))) == signal.SIGTERM
-    monkeypatch.setattr(ddim.training.devices, "has_native_bfloat16", lambda: False)
+    monkeypatch.setattr(ddim.training.devices, "prefers_bfloat16", lambda: False)
     assert read_config(run).precision == "bfloat16"
     assert train(replace(read_config(run), precision="float32"), run) is None
     assert read_config(run).precision == "float32"

@@ -62,7 +62,7 @@ GROUPS = {
 }
 
 ADVICE = {
-    "min_signal_rate": "Touchy: too low oversaturates pictures, too high leaves them pale, and 0 would divide by zero.",
+    "min_signal_rate": "Touchy: too low oversaturates pictures, too high leaves them pale; 0.005 at least.",
     "max_signal_rate": "1 works too; a little below it was slightly better.",
     "loss": "On a set as small as this, mae gives smoother pictures; mse varies and hallucinates more. Try both.",
     "weight_decay": "Now and then a large model diverges, and this is a cheap remedy.",
