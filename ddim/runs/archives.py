@@ -42,9 +42,10 @@ def pack_run(run: Path, path: Path) -> None:
     if not (run / RUN_FILES[0]).is_file():
         raise UserError(f"There are no weights in {run.name}: a run writes them after its first epoch.")
     card, weights = read(run / BEST)  # of one epoch, though the run may be replacing them
+    told = {"training": _without_paths(card["training"])} if "training" in card else {}
     contents: dict[str, str | bytes] = {
         f"{BEST}{WEIGHTS_SUFFIX}": weights,
-        f"{BEST}.json": json.dumps({**card, "training": _without_paths(card.get("training", {}))}, indent=2) + "\n",
+        f"{BEST}.json": json.dumps(card | told, indent=2) + "\n",
         "config.json": json.dumps(_without_paths(json.loads((run / "config.json").read_text())), indent=2) + "\n",
         # Whole lines only, though the run may be writing one.
         "metrics.jsonl": "".join(json.dumps(line) + "\n" for line in read_metrics(run)),

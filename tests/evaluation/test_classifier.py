@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from ddim.evaluation.classifier import Classifier
 
@@ -36,4 +35,4 @@ def test_a_class_of_few_pictures_counts_like_one_of_many():
     few = (names != "rose") | (np.cumsum(names == "rose") <= 6)
     others, told = pictures(300)
     classifier = Classifier(features[few], names[few])
-    assert classifier.accuracy(others[told == "rose"], told[told == "rose"]) == pytest.approx(0.95, abs=0.05)
+    assert classifier.accuracy(others[told == "rose"], told[told == "rose"]) > 0.9

@@ -6,7 +6,7 @@ import pytest
 from decoding import has_colour
 
 import ddim
-from ddim.data import Pictures
+from ddim.data import Dataset, Pictures
 from ddim.evaluation import evaluate as module
 from ddim.evaluation.classifier import Classifier
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
@@ -33,15 +33,12 @@ class MeanEncoder:
 @pytest.fixture
 def weights(tiny_model, tmp_path, monkeypatch):
     pictures = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
-    parts = {"train": pictures[:40], "validation": pictures[40:]}
     monkeypatch.setattr(module, "InceptionEncoder", MeanEncoder)
     # Half are of one class, half of another, which are told apart by how red they are.
     names = np.array(["rose", "tulip"] * 30)
     pictures[names == "tulip", ..., 0] //= 2
-    classes = {"train": names[:40], "validation": names[40:]}
-    monkeypatch.setattr(
-        module, "load_pictures", lambda dataset, split, image_size: Pictures(parts[split], classes[split])
-    )
+    parts = Pictures(pictures[:40], names[:40]), Pictures(pictures[40:], names[40:])
+    monkeypatch.setattr(module, "load_dataset", lambda dataset, image_size: Dataset(*parts, "60 pictures"))
     save(tiny_model, tmp_path / "tiny")
     return str(tmp_path / "tiny")
 
@@ -54,7 +51,7 @@ def test_a_measurement_is_that_of_the_pictures_of_its_seeds(weights):
     results = evaluate(config_of(weights, num_steps=(3,), generations=2))
     (measurement,) = results["measurements"]
     assert measurement["first_seeds"] == [5, 21]
-    real = MeanEncoder(None, None).features(module.load_pictures("", "validation", 8).images)
+    real = MeanEncoder(None, None).features(module.load_dataset("", 8).validation.images)
     for index, first in enumerate((5, 21)):
         images = ddim.generate(ddim.load(weights, "float32"), range(first, first + 16), num_steps=3)
         features = MeanEncoder(None, None).features(images)
@@ -105,7 +102,7 @@ def test_the_json_holds_every_number_and_the_chart_every_line(weights):
 def test_neighbours_are_generated_pictures_above_training_pictures(weights):
     picture = evaluate(config_of(weights, num_steps=(2,)))["neighbours"]
     assert picture.shape == (16, 12 * 8, 3)
-    training = module.load_pictures("", "train", 8).images
+    training = module.load_dataset("", 8).train.images
     for place in range(12):
         below = picture[8:, 8 * place : 8 * place + 8]
         assert (training == below).all(axis=(1, 2, 3)).any()
@@ -129,7 +126,7 @@ def test_guidance_is_measured_for_weights_with_classes_alone(weights, species_we
 def test_pictures_are_as_asked_where_the_classifier_takes_them_for_the_class_their_seed_drew(species_weights):
     results = evaluate(config_of(species_weights, num_steps=(2,)))
     model = ddim.load(species_weights, "float32")
-    training, features = module.load_pictures("", "train", 8), MeanEncoder(None, None).features
+    training, features = module.load_dataset("", 8).train, MeanEncoder(None, None).features
     classifier = Classifier(features(training.images), training.class_names)
     taken_for = classifier.taken_for(features(ddim.generate(model, range(5, 21), num_steps=2)))
     drawn = np.array([drawn_class(seed, model.classes) for seed in range(5, 21)])
@@ -140,7 +137,7 @@ def test_pictures_are_as_asked_where_the_classifier_takes_them_for_the_class_the
 
 def test_neighbours_of_a_class_are_of_that_class_the_rarest_first(species_weights):
     picture = evaluate(config_of(species_weights, num_steps=(2,), guidance=(2.0,)))["neighbours"]
-    model, training = ddim.load(species_weights, "float32"), module.load_pictures("", "train", 8)
+    model, training = ddim.load(species_weights, "float32"), module.load_dataset("", 8).train
     for place, name in ((0, "tulip"), (1, "rose")):
         above, below = picture[:8, 8 * place : 8 * place + 8], picture[8:, 8 * place : 8 * place + 8]
         own = ddim.generate(model, [5 + place], num_steps=2, guidance=2.0, class_name=name)[0]
