@@ -9,6 +9,7 @@ from ddim.data.source import EncodedPicture, LeftOut, Source, Split
 from ddim.errors import UserError
 
 FOLDER_PREFIX = "folder:"
+TFDS_PREFIX = "tfds:"
 TRAIN_FOLDERS = ("train", "training", "training_set", "train_set")
 VALIDATION_FOLDERS = ("validation", "valid", "val", "validation_set", "val_set", "test", "testing", "test_set")
 # What systems and programs leave among pictures, beside all that begins with a dot.
@@ -30,8 +31,13 @@ def is_litter(path: PurePosixPath) -> bool:
 
 
 def with_prefix(dataset: str) -> str:
-    """A data set as people write it, perhaps in quotes or as a bare path -> a TFDS name or "folder:PATH"."""
+    """A data set as people write it, perhaps in quotes or as a bare path -> a TFDS name or "folder:PATH".
+
+    "tfds:NAME" is a name, even where there is a folder that is called so.
+    """
     text = dataset.strip()
+    if text.startswith(TFDS_PREFIX):
+        return text
     is_folder = text.startswith(FOLDER_PREFIX)
     text = text.removeprefix(FOLDER_PREFIX).strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":

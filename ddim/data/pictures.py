@@ -13,7 +13,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from ddim.data.decoding import read_picture
-from ddim.data.folders import FOLDER_PREFIX, folder_source, with_prefix
+from ddim.data.folders import FOLDER_PREFIX, TFDS_PREFIX, folder_source, with_prefix
 from ddim.data.source import EncodedPicture, LeftOut, Source, Split, told
 from ddim.data.tfds_sets import tfds_source
 from ddim.errors import UserError
@@ -109,7 +109,7 @@ def load_pictures(dataset: str, split: Split, image_size: int) -> Pictures:
 def source_of(dataset: str) -> Source:
     """Where the pictures of a data set are. Raises UserError and OSError as `load_dataset` does."""
     name = with_prefix(dataset)
-    return folder_source(name) if name.startswith(FOLDER_PREFIX) else tfds_source(name)
+    return folder_source(name) if name.startswith(FOLDER_PREFIX) else tfds_source(name.removeprefix(TFDS_PREFIX))
 
 
 def _decoded(

@@ -46,7 +46,7 @@ def has_gpu() -> bool:
 def prefers_bfloat16() -> bool:
     """Whether bfloat16 is the quicker precision here: under TensorFlow, where the processor computes with it itself.
 
-    JAX takes longer by it, and half a minute to compile; PyTorch gains a tenth at most.
+    JAX takes longer by it, and half a minute to compile; PyTorch has no clear gain.
     """
     import keras
 

@@ -19,7 +19,7 @@ from ddim.errors import UserError
 from ddim.model.engine import BATCH_SIZES
 from ddim.model.size import output_bytes
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, read
-from ddim.runs.folder import name_of_dataset, read_metrics
+from ddim.runs.folder import name_of_dataset, read_metrics, write_json
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
 MAX_WEIGHTS_BYTES = 256 << 20
@@ -75,6 +75,7 @@ def unpack_run(path: Path, run: Path) -> None:
                 with zips.source_of(archive, name) as source:
                     _copy(source, unfinished / name, limit)
         _check_texts(unfinished)
+        write_json(unfinished / "config.json", _without_paths(json.loads((unfinished / "config.json").read_text())))
         network = load(unfinished, "float32").config.network  # refuses what does not fit its card
         if output_bytes(network, BATCH_SIZES[-1]) > MAX_OUTPUT_BYTES:
             raise UserError(

@@ -45,7 +45,9 @@ def read_arguments(description: str | None) -> Arguments:
         training_switch()
     except UserError as error:
         parser.error(str(error))
-    rules = Rules(options.max_runs, options.dataset_dir, options.inception_weights, has_login=options.auth is not None)
+    is_shared = options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
+    has_login = options.auth is not None
+    rules = Rules(options.max_runs, options.dataset_dir, options.inception_weights, has_login, is_shared)
     launch = {"server_name": options.host, "server_port": options.port, "share": options.share or None}
     return Arguments(_relative(options.runs_dir), rules, {**launch, "auth": options.auth})
 

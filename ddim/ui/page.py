@@ -93,5 +93,5 @@ document.addEventListener("keydown", (event) => {
 </script>
 """
 
-LOOKS: dict[str, Any] = {"theme": THEME, "css_paths": STYLE, "head": HEAD, "footer_links": ["api"]}
+LOOKS: dict[str, Any] = {"theme": THEME, "css_paths": STYLE, "head": HEAD, "footer_links": ["api"], "mcp_server": False}
 """Options of gr.Blocks.launch."""

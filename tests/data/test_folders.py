@@ -140,5 +140,6 @@ def test_a_path_is_understood_bare_and_in_quotes(tmp_path, monkeypatch):
     assert with_prefix("my flowers") == "folder:my flowers"
     assert with_prefix("~/flowers") == "folder:~/flowers"
     assert with_prefix("C:\\flowers") == "folder:C:\\flowers"
-    for name in ("oxford_flowers102", "huggingface:mnist", "cifar10:3.0.2", ""):
+    (tmp_path / "cifar10").mkdir()
+    for name in ("oxford_flowers102", "huggingface:mnist", "cifar10:3.0.2", "tfds:cifar10", ""):
         assert with_prefix(name) == name

@@ -43,7 +43,7 @@ def test_tfds_sets_with_pictures_of_any_size_and_grey_ones_can_be_read(name):
     import tensorflow_datasets as tfds
 
     with tfds.testing.mock_data(num_examples=3):
-        images = load_images(name, "train", 16)
+        images = load_images(f"tfds:{name}", "train", 16)
     assert images.shape == (3, 16, 16, 3) and images.dtype == np.uint8
 
 

@@ -285,6 +285,21 @@ def test_a_zip_of_a_mac_holds_no_litter_and_one_of_windows_has_folders(tmp_path)
     assert summary.startswith("1 pictures; 3 files left out (3 not pictures: .DS_Store, ._b.png, __MACOSX/")
 
 
+def test_neither_a_packed_nor_an_unpacked_run_says_where_things_lie(run, tmp_path):
+    where = {"dataset": "folder:/home/ann/roses", "inception_weights": "/home/ann/encoder.h5", "init_weights": "/x/y"}
+    (run / "config.json").write_text(json.dumps(where))
+    card = json.loads((run / "best.json").read_text())
+    (run / "best.json").write_text(json.dumps({**card, "training": where}))
+    pack_run(run, tmp_path / "run.zip")
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        assert not [name for name in archive.namelist() if b"/ann/" in archive.read(name)]
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    contents["config.json"] = json.dumps(where).encode()
+    unpack_run(write_zip(tmp_path / "other.zip", contents), tmp_path / "unpacked")
+    expected = {"dataset": "folder:roses", "inception_weights": "encoder.h5", "init_weights": "y"}
+    assert json.loads((tmp_path / "unpacked" / "config.json").read_text()) == expected
+
+
 def test_pictures_are_known_by_their_content_in_an_upload_too(tmp_path):
     picture = png(tmp_path / "a.png", 1).read_bytes()
     folder, summary = unpack_pictures(

@@ -1,6 +1,7 @@
 """Who may do what: on loopback, from afar, logged in, on a Space. Each is tried as it is called."""
 
 import socket
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -103,7 +104,9 @@ def asked_by():
     def ask(host="127.0.0.1", session=None, **headers):
         headers = {"host": "localhost:7860", **{name.replace("_", "-"): value for name, value in headers.items()}}
         request = SimpleNamespace(scope={"session": session or {}})
-        tokens.append(asking.set(SimpleNamespace(client=SimpleNamespace(host=host), headers=headers, request=request)))
+        client = SimpleNamespace(host=host)
+        asker = SimpleNamespace(client=client, headers=headers, request=request, username=None)
+        tokens.append(asking.set(asker))
         return rights.refusal(Rules())
 
     yield ask
@@ -122,9 +125,25 @@ def test_near_is_who_asks_from_this_machine_by_its_own_name(asked_by):
         {"X_Forwarded_For": "127.0.0.1"},
         {"Forwarded": "for=127.0.0.1"},
         {"CF_Connecting_IP": "127.0.0.1"},
+        {"X_Forwarded_Proto": "https"},
+        {"X_Envoy_External_Address": "127.0.0.1"},
+        {"True_Client_IP": "127.0.0.1"},
     ):
         headers = {name: value for name, value in stranger.items() if name != "host"}
         assert REFUSED in asked_by(host=stranger.get("host", "127.0.0.1"), **headers)
+
+
+def test_no_other_page_acts_for_who_may(asked_by):
+    other = "This comes from another page than this app's"
+    assert other in asked_by(Sec_Fetch_Site="cross-site")
+    assert other in asked_by(Origin="https://evil.example")
+    assert asked_by(Sec_Fetch_Site="same-origin", Origin="http://localhost:7860") is None
+    assert asked_by(Origin="http://localhost:7860") is None
+
+
+def test_behind_a_tunnel_nobody_is_near(asked_by):
+    asked_by()
+    assert REFUSED in rights.refusal(Rules(is_shared=True))
 
 
 def test_on_a_space_that_trains_its_owner_may_and_nobody_else(asked_by, monkeypatch):
@@ -140,7 +159,7 @@ def test_on_a_space_that_trains_its_owner_may_and_nobody_else(asked_by, monkeypa
 
 
 @pytest.mark.parametrize(
-    "dataset", ["folder:{}", "{}", "'{}'", "{}/nothing", "../runs", "~", "C:\\pictures", "folder:."]
+    "dataset", ["folder:{}", "{}", "'{}'", "{}/nothing", "../runs", "~", "C:\\pictures", "folder:.", "C:/a", "a/../.."]
 )
 def test_a_path_is_refused_alike_whether_or_not_it_is_there(tmp_path, dataset):
     for place in (tmp_path, tmp_path / "nowhere"):
@@ -161,7 +180,7 @@ def test_pictures_are_chosen_by_the_names_of_tfds_of_uploads_and_of_folders_give
         config = rights.within(tiny_config(name), rules, runs_dir)
         assert (config.dataset, config.inception_weights) == (f"folder:{tmp_path / place}", "encoder.h5")
     for name in ("oxford_flowers102", "huggingface:mnist", "cifar10:3.0.2"):
-        assert rights.within(tiny_config(name), rules, runs_dir).dataset == name
+        assert rights.within(tiny_config(name), rules, runs_dir).dataset == f"tfds:{name}"
 
 
 def test_weights_to_begin_with_are_names(tmp_path, tiny_weights):
@@ -170,14 +189,52 @@ def test_weights_to_begin_with_are_names(tmp_path, tiny_weights):
     assert rights.within(tiny_config("cifar10", init_weights="flowers64"), Rules(), str(tmp_path)).init_weights
 
 
-def test_one_training_runs_at_a_time_unless_more_may(tmp_path):
+def test_one_training_runs_at_a_time_unless_more_may(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(rights.process, "start_run", lambda run, arguments: started.append(run.name))
     (tmp_path / "first").mkdir()
     (tmp_path / "first" / "config.json").write_text("{}")
-    rights.check_number_of_runs(Rules(), str(tmp_path))
+    rights.start(Rules(), tmp_path / "second", [])
     with locked(tmp_path / "first"):
         with pytest.raises(UserError, match="first is training already: stop it first, or have --max-runs allow more"):
-            rights.check_number_of_runs(Rules(), str(tmp_path))
-        rights.check_number_of_runs(Rules(max_runs=2), str(tmp_path))
+            rights.start(Rules(), tmp_path / "third", [])
+        rights.start(Rules(max_runs=2), tmp_path / "fourth", [])
+    assert started == ["second", "fourth"]
+
+
+def test_trainings_that_begin_at_once_see_each_other(tmp_path, monkeypatch):
+    release, holders = threading.Event(), []
+
+    def hold(run, arguments):
+        def train():
+            with locked(run):
+                ready.set()
+                release.wait(60)
+
+        run.mkdir()
+        (run / "config.json").write_text("{}")
+        ready = threading.Event()
+        holders.append(threading.Thread(target=train))
+        holders[-1].start()
+        ready.wait(60)
+
+    def start_one(name):
+        try:
+            rights.start(Rules(), tmp_path / name, [])
+        except UserError:
+            refused.append(name)
+
+    monkeypatch.setattr(rights.process, "start_run", hold)
+    refused = []
+    starters = [threading.Thread(target=start_one, args=[name]) for name in "abc"]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join(60)
+    release.set()
+    for holder in holders:
+        holder.join(60)
+    assert (len(holders), len(refused)) == (1, 2)
 
 
 def test_sentences_hold_names_of_files_but_not_where_they_lie():

@@ -65,7 +65,7 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
     """
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
     refused = gr.Markdown(visible=False)
-    if "OAUTH_CLIENT_ID" in os.environ:  # on a Space that has a login
+    if os.environ.get("SYSTEM") == "spaces" and "OAUTH_CLIENT_ID" in os.environ:  # elsewhere, Gradio only mocks it
         gr.LoginButton()
     with gr.Row(elem_classes="workbench training"):
         with gr.Column(elem_classes="run") as starting:
@@ -115,11 +115,10 @@ def _wire_starting(page: Page, runs_dir: str, rules: Rules) -> None:
         """Start a training run with these options and return its name."""
         rights.check(rules)
         config = rights.within(read_options(options), rules, runs_dir)
-        rights.check_number_of_runs(rules, runs_dir)
         run = folder_of(runs_dir, name or time.strftime("%Y-%m-%d-%H%M%S"))
         if run.exists():
             raise UserError(f"There is a run {run.name} already: resume it, or choose another name.")
-        process.start_run(run, arguments_of(config))
+        rights.start(rules, run, arguments_of(config))
         return _run_selector(runs_dir, run)
 
     def use_pictures(files: list[str] | None) -> Any:
@@ -165,8 +164,9 @@ def _wire_running(page: Page, runs_dir: str, rules: Rules) -> None:
     def resume(run: str) -> None:
         with errors_shown():
             folder = changeable(run)
-            rights.check_number_of_runs(rules, runs_dir)
-            process.start_run(folder, ["--resume"])
+            if not (folder / "checkpoints").exists():
+                raise UserError(f"{folder.name} has no checkpoints to go on from: it was brought here as weights.")
+            rights.start(rules, folder, ["--resume"])
 
     def delete(run: str) -> tuple[gr.Dropdown, gr.Button]:
         with errors_shown():

@@ -176,7 +176,7 @@ def describe(run: Path) -> str:
         parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
     if status.pictures:
-        text += f"<br>{html.escape(status.pictures)}"
+        text += f"<br>{html.escape(without_paths(status.pictures))}"
     if status.message:
         text += f"<br>{html.escape(without_paths(status.message))}"
     if status.state == RUNNING and status.total_steps:
@@ -190,7 +190,8 @@ def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
         with errors_shown():
             path = folder(runs_dir, run)
         status = read_status(path)
-        return {"status": asdict(status) | {"message": without_paths(status.message)}, "metrics": read_metrics(path)}
+        told = {name: without_paths(getattr(status, name)) for name in ("message", "pictures")}
+        return {"status": asdict(status) | told, "metrics": read_metrics(path)}
 
     return training_status
 
