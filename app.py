@@ -17,7 +17,7 @@ TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "a
 
 def build(runs_dir: str) -> gr.Blocks:
     """The page with all its tabs, not yet served."""
-    with gr.Blocks(title=page.TITLE, fill_width=True, delete_cache=(600, 3600), analytics_enabled=False) as demo:
+    with gr.Blocks(title=page.TITLE, fill_width=True, analytics_enabled=False) as demo:
         gr.HTML(page.HEADER, padding=False)
         parts = {}
         with gr.Tabs() as tabs:
@@ -27,7 +27,7 @@ def build(runs_dir: str) -> gr.Blocks:
             with gr.Tab("Train", id="train", render_children=True):
                 train.build(demo, runs_dir, [part.settings for part in parts.values()])
         handover.wire(demo, tabs, [*TABS, "train"], parts, handover.lay_out(), runs_dir)
-    gradio_cache.survive_deletion(demo)
+    gradio_cache.forget_files(demo)
     edge.guard(demo)
     return gradio_queue.open_queue(demo)
 
