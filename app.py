@@ -2,14 +2,17 @@
 
 import argparse
 import os
+import signal
 import sys
-import threading
-from typing import Any
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the page is served, Ctrl-C has nothing to bring to an end
 
 import gradio as gr
 
 from ddim.quiet import start_quietly
-from ddim.ui import edge, gradio_cache, gradio_queue, handover, models, page
+from ddim.ui import edge, gradio_cache, gradio_queue, handover, page
+from ddim.ui.serving import LOG_LEVELS, log_to_stderr, serve
 from ddim.ui.tabs import animate, compare, generate, interpolate, train
 
 TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "animate": animate}
@@ -32,11 +35,6 @@ def build(runs_dir: str) -> gr.Blocks:
     return gradio_queue.open_queue(demo)
 
 
-def launch(demo: gr.Blocks, **options: Any) -> None:
-    """Serve the page and return; `options` are those of gr.Blocks.launch."""
-    demo.launch(prevent_thread_lock=True, run_history=False, **page.LOOKS, **gradio_queue.LAUNCH, **options)
-
-
 def main() -> None:
     """Serve the page until Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=page.ENVIRONMENT)
@@ -44,15 +42,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="port to listen at (default: the first free one from 7860 on)")
     parser.add_argument("--share", action="store_true", help="make a public link that lasts for a week")
     parser.add_argument("--runs-dir", default="runs", help="folder of training runs, whose weights can be chosen")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="warning", help="info: a line for each request")
     arguments = parser.parse_args()
 
     start_quietly()
-    demo = build(arguments.runs_dir)
+    log_to_stderr(arguments.log_level)
     address = {"server_name": arguments.host, "server_port": arguments.port, "share": arguments.share or None}
-    launch(demo, **address, inbrowser=sys.stdout.isatty() and "SPACE_ID" not in os.environ)
-    # TensorFlow takes seconds to start: meanwhile the page is there already.
-    threading.Thread(target=models.warm_up, args=[arguments.runs_dir], daemon=True).start()
-    demo.block_thread()
+    serve(build, arguments.runs_dir, **address, inbrowser=sys.stdout.isatty() and "SPACE_ID" not in os.environ)
 
 
 if __name__ == "__main__":

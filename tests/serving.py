@@ -12,6 +12,7 @@ import pytest
 import app
 from ddim.model.engine import Engine
 from ddim.model.weights import save
+from ddim.ui.serving import launch
 from ddim.ui.settings import Settings
 
 
@@ -35,7 +36,7 @@ def serve(model, folder, species_model=None) -> Iterator[tuple[str, str, object]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "pictures"))
         demo = app.build(str(runs_dir))
-        app.launch(demo, server_name="127.0.0.1", server_port=free_port(), quiet=True)
+        launch(demo, server_name="127.0.0.1", server_port=free_port(), quiet=True)
         try:
             yield demo.local_url, (runs_dir / "tiny").as_posix(), demo
         finally:
