@@ -1,15 +1,19 @@
 """The DDIM playground as a web page: python app.py, then open the address that it prints."""
 
 import os
+import signal
 import sys
-import threading
-from typing import Any
+from functools import partial
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the page is served, Ctrl-C has nothing to bring to an end
 
 import gradio as gr
 
 from ddim.quiet import start_quietly
-from ddim.ui import edge, gradio_cache, gradio_queue, handover, models, page
+from ddim.ui import edge, gradio_cache, gradio_queue, handover, page
 from ddim.ui.arguments import read_arguments
+from ddim.ui.serving import log_to_stderr, serve
 from ddim.ui.tabs import animate, compare, generate, interpolate, train
 
 TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "animate": animate}
@@ -17,7 +21,7 @@ TABS = {"generate": generate, "compare": compare, "interpolate": interpolate, "a
 
 def build(runs_dir: str, rules: train.Rules = train.EVERYDAY) -> gr.Blocks:
     """The page with all its tabs, not yet served."""
-    with gr.Blocks(title=page.TITLE, fill_width=True, delete_cache=(600, 3600), analytics_enabled=False) as demo:
+    with gr.Blocks(title=page.TITLE, fill_width=True, analytics_enabled=False) as demo:
         gr.HTML(page.HEADER, padding=False)
         parts = {}
         with gr.Tabs() as tabs:
@@ -27,25 +31,18 @@ def build(runs_dir: str, rules: train.Rules = train.EVERYDAY) -> gr.Blocks:
             with gr.Tab("Train", id="train", render_children=True):
                 train.build(demo, runs_dir, [part.settings for part in parts.values()], rules)
         handover.wire(demo, tabs, [*TABS, "train"], parts, handover.lay_out(), runs_dir)
-    gradio_cache.survive_deletion(demo)
+    gradio_cache.forget_files(demo)
     edge.guard(demo)
     return gradio_queue.open_queue(demo)
 
 
-def launch(demo: gr.Blocks, **options: Any) -> None:
-    """Serve the page and return; `options` are those of gr.Blocks.launch."""
-    demo.launch(prevent_thread_lock=True, run_history=False, **page.LOOKS, **gradio_queue.LAUNCH, **options)
-
-
 def main() -> None:
     """Serve the page until Ctrl-C."""
-    runs_dir, rules, options = read_arguments(__doc__)
+    arguments = read_arguments(__doc__)
     start_quietly()
-    demo = build(runs_dir, rules)
-    launch(demo, **options, inbrowser=sys.stdout.isatty() and "SPACE_ID" not in os.environ)
-    # TensorFlow takes seconds to start: meanwhile the page is there already.
-    threading.Thread(target=models.warm_up, args=[runs_dir], daemon=True).start()
-    demo.block_thread()
+    log_to_stderr(arguments.log_level)
+    is_local = sys.stdout.isatty() and "SPACE_ID" not in os.environ
+    serve(partial(build, rules=arguments.rules), arguments.runs_dir, **arguments.launch, inbrowser=is_local)
 
 
 if __name__ == "__main__":

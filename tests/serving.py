@@ -13,6 +13,7 @@ import pytest
 import app
 from ddim.model.engine import Engine
 from ddim.model.weights import save
+from ddim.ui.serving import launch
 from ddim.ui.settings import Settings
 from ddim.ui.tabs.train import Rules
 
@@ -38,7 +39,7 @@ def serve(model, folder, species_model=None, dataset="", host="127.0.0.1") -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "pictures"))
         demo = app.build(str(runs_dir), Rules(max_runs=8, dataset_dirs=folders))
-        app.launch(demo, server_name=host, server_port=free_port(), quiet=True)
+        launch(demo, server_name=host, server_port=free_port(), quiet=True)
         try:
             yield demo.local_url, (runs_dir / "tiny").as_posix(), demo
         finally:

@@ -1,9 +1,11 @@
 """The architecture: what may know what, what an import costs, and how large a file may be."""
 
+import ast
 import graphlib
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import grimp
@@ -63,6 +65,25 @@ def test_the_readme_asks_spaces_for_the_gradio_that_is_pinned():
     pinned = re.search(r"^gradio(?:\[[\w,]+\])?[~=]=([\d.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert asked and pinned
     assert asked[1] == pinned[1]
+
+
+def imported_packages(path):
+    """The packages that a file names in its imports, wherever these stand."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_package_that_is_imported_is_declared():
+    declared = {line.lower() for line in re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)}
+    files = [ROOT / "app.py", *(ROOT / "ddim").rglob("*.py")]
+    imported = {name for path in files for name in imported_packages(path)} - set(sys.stdlib_module_names) - {"ddim"}
+    assert {"PIL", "keras", "gradio", "pandas"} <= imported
+    sources = packages_distributions()
+    missing = {name for name in imported if not {one.lower().replace("_", "-") for one in sources[name]} & declared}
+    assert missing == set()
 
 
 def lines_of(path):

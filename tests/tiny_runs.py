@@ -45,12 +45,13 @@ def resume_arguments(run: Path) -> list[str]:
     return ["train", "--runs-dir", str(run.parent), "--run", run.name, "--resume"]
 
 
-def start_python(*arguments: str, **environment: str) -> subprocess.Popen:
+def start_python(*arguments: str, stdin: int | None = None, **environment: str) -> subprocess.Popen:
     """A fresh Python that finds `ddim` and these tests, in a group of its own."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return subprocess.Popen(
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": paths, **environment},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

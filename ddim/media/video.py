@@ -1,5 +1,8 @@
 """MP4 video that plays in browsers and chat programs: H.264 with even sides and halved colour resolution."""
 
+import errno
+import os
+import shutil
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+ROOM = 1 << 20  # bytes: with less than this left, a disk counts as full
 QUALITY = 14  # x264's constant rate factor: 0 is lossless, 23 its default
 MAX_BOXES = 1000
 MAX_COMMENT_BYTES = 1 << 20
@@ -24,7 +28,22 @@ _OUTPUT = [
 
 
 def save_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: int, comment: str) -> None:
-    """Write frames (H, W, 3) uint8 of one size. An odd side grows by one pixel, a copy of its neighbour."""
+    """Write frames (H, W, 3) uint8 of one size. An odd side grows by one pixel, a copy of its neighbour.
+
+    Raises OSError where the file cannot be written.
+    """
+    cause = None
+    try:
+        _write(path, frames, frames_per_second, comment)
+        if _is_whole(path):  # ffmpeg may fail without a word
+            return
+    except OSError as error:
+        cause = error
+    code = errno.ENOSPC if shutil.disk_usage(Path(path).parent).free < ROOM else errno.EIO
+    raise OSError(code, os.strerror(code), str(path)) from cause
+
+
+def _write(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: int, comment: str) -> None:
     import imageio.v2 as imageio  # here, so that only those who make a video need it
 
     with imageio.get_writer(
@@ -42,6 +61,16 @@ def save_mp4(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: 
             writer.append_data(  # type: ignore[attr-defined]
                 np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
             )
+
+
+def _is_whole(path: str | Path) -> bool:
+    """Whether an MP4 has the table of its frames, which is written last."""
+    try:
+        with Path(path).open("rb") as file:
+            _find_box(file, b"moov", 0, file.seek(0, 2))
+    except ValueError:
+        return False
+    return True
 
 
 def read_comment(path: str | Path) -> bytes:

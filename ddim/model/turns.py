@@ -15,6 +15,9 @@ NEGLIGIBLE = 1e-3
 visitor: ContextVar[str] = ContextVar("visitor", default="")
 """For whom the code under way works. Commands and programs are one visitor, who never waits."""
 
+seconds_waited: ContextVar[list[float]] = ContextVar("seconds_waited")
+"""Where the code under way notes how long it has waited, once for each turn that did not come at once."""
+
 
 @dataclass
 class _Waiting:
@@ -35,6 +38,7 @@ class Turns:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._is_taken = False
+        self._taken_since = math.inf
         self._had: dict[str, tuple[float, float]] = {}  # seconds, and when this was noted
 
     @contextmanager
@@ -47,15 +51,21 @@ class Turns:
                 self._waiting.append(waiting)
         if must_wait:
             self._wait(waiting)
-        started = self._clock()
+        started = self._taken_since = self._clock()
         try:
             yield any(other.visitor != waiting.visitor for other in tuple(self._waiting))
         finally:
             with self._lock:
                 self._note(waiting.visitor, self._clock() - started)
+                self._taken_since = math.inf
                 self._call_next()
 
+    def seconds_taken(self) -> float:
+        """How long the turn under way has lasted, 0 if there is none. To be asked without waiting."""
+        return max(0.0, self._clock() - self._taken_since)
+
     def _wait(self, waiting: _Waiting) -> None:
+        began = self._clock()
         try:
             waiting.called.wait()
         except BaseException:  # Ctrl-C: nobody shall wait for one who has left
@@ -65,6 +75,7 @@ class Turns:
                 else:
                     self._waiting.remove(waiting)
             raise
+        seconds_waited.get([]).append(self._clock() - began)
 
     def _call_next(self) -> None:
         if not self._waiting:

@@ -20,6 +20,7 @@ from ddim.model.engine import BATCH_SIZES
 from ddim.model.size import output_bytes
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, read
 from ddim.runs.folder import name_of_dataset, read_metrics, write_json
+from ddim.runs.metrics import are_metrics
 
 RUN_FILES = (f"{BEST}{WEIGHTS_SUFFIX}", f"{BEST}.json", "config.json", "metrics.jsonl")
 MAX_WEIGHTS_BYTES = 256 << 20
@@ -28,7 +29,6 @@ MAX_JSON_BYTES = 1 << 20
 MAX_LIST_BYTES = 1 << 20
 MAX_PICTURE_LIST_BYTES = 32 << 20
 MAX_OUTPUT_BYTES = 16 << 30  # for a batch of what the page draws at once: that takes a fifth of it at most
-MAX_METRIC = 2**53
 MAX_PICTURES = 50_000
 MAX_PICTURE_BYTES = 32 << 20
 MAX_PICTURES_BYTES = 4 << 30
@@ -146,7 +146,7 @@ def _check_texts(run: Path) -> None:
             raise UserError("config.json in the upload must be a JSON object that names its dataset.")
         for number, text in enumerate((run / "metrics.jsonl").read_text().splitlines(), 1):
             line = json.loads(text)
-            if not isinstance(line, dict) or not _are_metrics(line):
+            if not are_metrics(line):
                 raise UserError(
                     f"Line {number} of metrics.jsonl in the upload must be a JSON object of numbers, with step and "
                     "loss, and after an epoch with epoch and val_loss."
@@ -155,18 +155,6 @@ def _check_texts(run: Path) -> None:
         raise
     except (ValueError, RecursionError) as error:  # the latter for endless nesting
         raise UserError("config.json or metrics.jsonl in the upload is not JSON: it is damaged.") from error
-
-
-def _are_metrics(line: dict[str, Any]) -> bool:
-    """Whether a line has all that the plots read, as numbers that they can show; others may be null."""
-    needed = {"step", "loss", "epoch", "val_loss"} if "epoch" in line else {"step", "loss"}
-    numbers = {name: value for name, value in line.items() if value is not None or name in needed}
-    return (
-        needed <= numbers.keys()
-        and all(type(value) in (int, float) and abs(value) < MAX_METRIC for value in numbers.values())
-        and type(line["step"]) is int
-        and ("epoch" not in line or (type(line["epoch"]) is int and line["epoch"] > 0))
-    )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[PurePosixPath, IO[bytes]]]:

@@ -15,17 +15,19 @@ pictures.npz         what it learns from, decoded
 import json
 import logging
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ddim.errors import UserError
 from ddim.files import replace_file
 from ddim.model.weights import WEIGHTS_DIR
+from ddim.runs.metrics import metrics_in
 
 State = Literal["running", "stopped", "finished", "failed"]
 RUNNING: State = "running"
@@ -34,6 +36,7 @@ FINISHED: State = "finished"
 FAILED: State = "failed"
 STOP = "stop"
 SOFT_LOCK = "lock.process"
+MAX_IN_STATUS = 2**40  # seconds that people can be told as days, and more steps than any run has
 
 logger = logging.getLogger("ddim")
 
@@ -77,11 +80,29 @@ def write_status(run: Path, status: Status) -> None:
 def read_status(run: Path) -> Status:
     """How the run stands. One that says it is running, but holds no lock, was killed: it counts as stopped."""
     try:
-        status = Status(**json.loads((run / "status.json").read_text()))
-    except (OSError, ValueError, TypeError):
+        status = _status_of(json.loads((run / "status.json").read_bytes()))
+    except FileNotFoundError:
         return Status(STOPPED, message="This run has no status yet.")
+    except (OSError, ValueError, TypeError, RecursionError):
+        return Status(STOPPED, message="How this run stands is not known: its status.json is damaged.")
     if status.state == RUNNING and not is_locked(run):
         return replace(status, state=STOPPED, message="The process ended without a word; the run can be resumed.")
+    return status
+
+
+def _status_of(content: dict[str, Any]) -> Status:
+    """A status as pages can show it, without what a later version may add. Raises TypeError or ValueError."""
+    status = Status(**{field.name: content[field.name] for field in fields(Status) if field.name in content})
+    if status.state not in get_args(State):
+        raise ValueError("no such state")
+    for field in fields(Status)[1:]:
+        value, kinds = getattr(status, field.name), (type(field.default), int, float)
+        if not isinstance(value, kinds if field.default is None else kinds[:1]):
+            raise TypeError(f"{field.name} cannot be a {type(value).__name__}")
+        if isinstance(value, int | float) and not abs(value) < MAX_IN_STATUS:
+            raise ValueError(f"{field.name} is out of range")
+        if isinstance(value, str):
+            value.encode()  # half a letter can be written in JSON, but not be sent to a page
     return status
 
 
@@ -93,17 +114,8 @@ def append_metrics(run: Path, **metrics: float | None) -> None:
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, without a last one that is still being written, or anything that is not metrics."""
-    try:
-        lines = (run / "metrics.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    metrics = []
-    for line in lines:
-        try:
-            metrics.append(json.loads(line))
-        except ValueError:
-            continue
-    return [line for line in metrics if isinstance(line, dict)]
+    path = run / "metrics.jsonl"
+    return metrics_in(path).lines if path.exists() else []
 
 
 def cut_metrics(run: Path, step: int, epochs_done: int) -> None:
@@ -120,7 +132,10 @@ def cut_metrics(run: Path, step: int, epochs_done: int) -> None:
 
 def sample_grids(run: Path) -> list[Path]:
     """The pictures of each epoch so far, the first epoch first."""
-    return sorted((run / "samples").glob("epoch_*.png"))
+    try:
+        return sorted((run / "samples").glob("epoch_*.png"))
+    except FileNotFoundError:  # the run is being deleted
+        return []
 
 
 @contextmanager
@@ -193,5 +208,15 @@ def folder_of(runs_dir: str | Path, name: str) -> Path:
 
 def recorded(runs_dir: str | Path) -> list[Path]:
     """The folders of all runs, the newest first, and last the runs behind the shipped weights."""
-    configs = sorted(Path(runs_dir).glob("*/config.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [path.parent for path in configs] + sorted(WEIGHTS_DIR.glob("*.run"))
+    written = [(_modified(path), path.parent) for path in Path(runs_dir).glob("*/config.json")]
+    runs = sorted((modified, run) for modified, run in written if modified is not None)
+    return [run for _, run in reversed(runs)] + sorted(WEIGHTS_DIR.glob("*.run"))
+
+
+def _modified(path: Path) -> float | None:
+    """When a file was written last; None if there is none, or none any more."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime if stat.S_ISREG(status.st_mode) else None

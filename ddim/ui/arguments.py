@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ddim.errors import UserError
 from ddim.runs.process import training_switch
+from ddim.ui.serving import LOG_LEVELS
 from ddim.ui.tabs.train.rights import Rules
 
 ENVIRONMENT = """Without these options the environment decides, as for any Gradio app: GRADIO_SERVER_NAME,
@@ -15,10 +16,11 @@ started at all."""
 
 
 class Arguments(NamedTuple):
-    """Where runs are, who may do what, and options of gr.Blocks.launch."""
+    """Where runs are, who may do what, what is logged, and options of gr.Blocks.launch."""
 
     runs_dir: str
     rules: Rules
+    log_level: str
     launch: dict[str, Any]
 
 
@@ -40,6 +42,7 @@ def read_arguments(description: str | None) -> Arguments:
         help="pictures to train on, or folders of them, that can be chosen by name; may be given again",
     )
     parser.add_argument("--inception-weights", metavar="FILE", help="InceptionV3's weights (default: downloaded)")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="warning", help="info: a line for each request")
     options = parser.parse_args()
     try:
         training_switch()
@@ -49,7 +52,7 @@ def read_arguments(description: str | None) -> Arguments:
     has_login = options.auth is not None
     rules = Rules(options.max_runs, options.dataset_dir, options.inception_weights, has_login, is_shared)
     launch = {"server_name": options.host, "server_port": options.port, "share": options.share or None}
-    return Arguments(_relative(options.runs_dir), rules, {**launch, "auth": options.auth})
+    return Arguments(_relative(options.runs_dir), rules, options.log_level, {**launch, "auth": options.auth})
 
 
 def _login(text: str) -> tuple[str, str]:

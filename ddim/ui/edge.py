@@ -1,5 +1,6 @@
 """The edge of the page: whatever visitors send to any of its endpoints, public or private, passes through here."""
 
+import errno
 import functools
 import html
 import inspect
@@ -22,6 +23,7 @@ from ddim.ui.gradio_cache import is_uploaded
 MAX_TEXT = 10_000
 MAX_INTEGER = 2**63
 MAX_MESSAGE = 500
+DISK_IS_FULL = "The disk of the machine behind this page is full: try again when there is room."
 PLAIN = (gr.Number, gr.Slider, gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Code, gr.HTML, Api)
 
 asking: ContextVar[gr.Request | None] = ContextVar("asking", default=None)
@@ -64,8 +66,8 @@ def errors_shown() -> Iterator[None]:
     except InvalidPathError as error:
         raise gr.Error("Files are uploaded before they are used.", print_exception=False) from error
     except (UserError, OSError) as error:
-        sentence = without_paths(str(error)[:MAX_MESSAGE])
-        raise gr.Error(html.escape(sentence, quote=False), print_exception=False) from error
+        told = DISK_IS_FULL if is_full_disk(error) else without_paths(str(error)[:MAX_MESSAGE])
+        raise gr.Error(html.escape(told, quote=False), print_exception=False) from error
     except Exception as error:
         logger.exception("A visitor met a bug.")
         raise gr.Error(f"{BUG}: the log of this app says what happened.", print_exception=False) from error
@@ -74,6 +76,14 @@ def errors_shown() -> Iterator[None]:
 def without_paths(text: str) -> str:
     """A sentence in which files of this machine have their names alone."""
     return ABSOLUTE_PATH.sub(lambda path: path[1], text)
+
+
+def is_full_disk(error: Exception) -> bool:
+    """Whether this says that a disk is full, which then is logged: whoever runs this app has to make room."""
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if is_full:
+        logger.error("A disk is full: %s", error)
+    return is_full
 
 
 def _check(event: Any, inputs: list[Any], event_data: gr.EventData | None) -> None:

@@ -1,7 +1,6 @@
 """The panel with which a visitor takes away what was made, as a file: its kind, its speed and its size."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from gradio.components import Component
 from ddim.errors import UserError
 from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name, save_animation
+from ddim.ui.gradio_cache import new_folder
 from ddim.ui.handlers import named
 
 KINDS = {
@@ -74,13 +74,11 @@ def wire(
     """
     is_state, write = isinstance(made, gr.State), save or save_made
 
-    def make(made: Any, suffix: Any, **choices: Any) -> Iterator[gr.File]:
+    def make(made: Any, suffix: Any, **choices: Any) -> gr.File:
         if is_state and made is None:
             raise UserError("There is nothing to take away yet: make pictures first. They are kept for an hour.")
         config = read_choices(suffix, **choices)
-        with tempfile.TemporaryDirectory() as folder:
-            path = write(made, Path(folder), suffix, config)
-            yield gr.File(str(path), visible=True)  # the page has its own copy before the folder goes
+        return gr.File(str(write(made, new_folder(), suffix, config)), visible=True)
 
     inputs = {"made": made, "suffix": export.suffix, **export.fields}
     export.make.click(

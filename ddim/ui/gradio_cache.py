@@ -1,41 +1,43 @@
-"""Files in Gradio's cache, and every call to Gradio that its documentation does not promise."""
+"""Files in Gradio's cache, which `sweeping` deletes after an hour.
 
+Beside gradio_queue.py the only module that calls what Gradio's documentation does not promise.
+"""
+
+import os
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 import numpy as np
-from gradio.blocks import Block
 from gradio.processing_utils import save_pil_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
 
 from ddim.media.images import to_pil
+from ddim.ui import sweeping
 
 
-def save_sheet(sheet: Image.Image, owner: Block) -> str:
-    """Write a sheet that is only looked at for a moment as a PNG and return its path. Gradio deletes it later.
-
-    `owner` is the component that shows it: if a visitor stops the work, Gradio does not note the file by itself.
-    """
-    folder = Path(get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".png", delete=False) as file:
+def save_sheet(sheet: Image.Image) -> str:
+    """Write a sheet that is only looked at for a moment as a PNG and return its path."""
+    with tempfile.NamedTemporaryFile(dir=_made_cache(), suffix=".png", delete=False) as file:
         # Quick, and hardly larger than it need be: noise does not compress.
         sheet.save(file, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
-    owner.temp_files.add(file.name)
     return file.name
 
 
-def save_picture(image: np.ndarray, recipe: Mapping[str, Any], name: str, owner: Block) -> str:
+def save_picture(image: np.ndarray, recipe: Mapping[str, Any], name: str) -> str:
     """Write a picture (H, W, 3) uint8 with its recipe as a PNG of this name, like `save_sheet`; return its path."""
-    path = save_pil_to_cache(to_pil(image, recipe), get_upload_folder(), name=name, format="png")
-    owner.temp_files.add(path)
-    return path
+    return save_pil_to_cache(to_pil(image, recipe), get_upload_folder(), name=name, format="png")
+
+
+def new_folder() -> Path:
+    """A folder for files that a visitor takes away; what is in the cache already, Gradio does not copy."""
+    return Path(tempfile.mkdtemp(dir=_made_cache()))
 
 
 def address_of(path: str) -> str:
@@ -52,19 +54,44 @@ def _cache() -> Path:
     return Path(get_upload_folder()).resolve()
 
 
-def survive_deletion(demo: gr.Blocks) -> None:
-    """Let files be made while Gradio deletes old ones: if its sets of them grew meanwhile, it would never do so again.
+def _made_cache() -> Path:
+    _cache().mkdir(parents=True, exist_ok=True)
+    return _cache()
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for the cache of this app alone, below GRADIO_TEMP_DIR or the system's own: see `sweeping`.
+
+    To be entered before anything is laid out.
+    """
+    parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    with sweeping.own_folder(parent) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)
+        yield folder
+
+
+def laid_out_files(demo: gr.Blocks) -> list[Path]:
+    """The files in the cache that the page shows to every visitor for as long as it is served."""
+    return [Path(path) for block in demo.blocks.values() for path in block.keep_in_cache]
+
+
+def forget_files(demo: gr.Blocks) -> None:
+    """Let Gradio note no files, since they are deleted by their age: its sets of them would grow for ever.
 
     To be called when everything is laid out.
     """
-    safe = {id(block.temp_files): _Paths(block.temp_files) for block in demo.blocks.values()}
+    demo.upload_file_set = _Nothing()
     for block in demo.blocks.values():
-        block.temp_files = safe[id(block.temp_files)]
-    demo.temp_file_sets = [safe.get(id(paths), paths) for paths in demo.temp_file_sets]
+        block.temp_files = _Nothing()
+    demo.temp_file_sets = []
 
 
-class _Paths(set[str]):
-    """A set that may grow while something iterates over it."""
+class _Nothing(set[str]):
+    """A set that stays empty."""
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(set(self))
+    def add(self, path: str, /) -> None:
+        """Forget it."""
+
+    def update(self, *paths: Iterable[str]) -> None:
+        """Forget them."""

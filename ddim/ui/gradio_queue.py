@@ -1,27 +1,39 @@
-"""Gradio's queue: a few places for each visitor, and none for those who do not wait for their answers.
+"""Gradio's queue: a few places for each visitor, and none for those who do not wait for their answers; and its end.
 
 Beside gradio_cache.py the only module that calls what Gradio's documentation does not promise.
 """
 
+import asyncio
+import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
 import gradio as gr
+from gradio.block_function import BlockFunction
 from gradio.queueing import Event, Queue
+from gradio.server_messages import ProcessCompletedMessage
+from gradio.tunneling import CURRENT_TUNNELS
+from gradio.utils import error_payload
 from starlette.middleware import Middleware
+
+from ddim.model.turns import seconds_waited
 
 PLACES = 64
 PLACES_OF_ONE = 8
 SECONDS_TO_LISTEN = 5
+SECONDS_TO_TELL = 3
+
+logger = logging.getLogger("ddim")
 
 
 def open_queue(demo: gr.Blocks) -> gr.Blocks:
     """Let every request that takes time wait its turn, in places of which each visitor has a few.
 
-    When there is no room, requests of those who have not come for their answers make some. `LAUNCH` belongs to it.
+    When there is no room, requests of those who have not come for their answers make some. MIDDLEWARE and
+    MAX_THREADS belong to it.
     """
     demo.queue(api_open=False)
     queue: Queue = demo._queue
@@ -38,7 +50,55 @@ def open_queue(demo: gr.Blocks) -> gr.Blocks:
         return await push(body=body, request=request, username=username)
 
     queue.push = admit  # type: ignore[method-assign]
+    queue.process_events = _logged(queue)  # type: ignore[method-assign]
     return demo
+
+
+def _logged(queue: Queue) -> Callable[..., Any]:
+    """How the queue works off a request, with a line in the log about it: what, how it ended, and what took how long.
+
+    Waiting is done in the queue, and at the network for turns.
+    """
+    process_events = queue.process_events
+
+    async def process(events: list[Event], batch: bool, begin_time: float, fn: BlockFunction) -> None:
+        started = time.monotonic()
+        waits: list[float] = []
+        seconds_waited.set(waits)
+        try:
+            await process_events(events, batch, begin_time, fn)
+        finally:
+            worked = time.monotonic() - started - sum(waits)
+            waited = started - events[0].enqueue_time + sum(waits)
+            status = queue.event_analytics.get(events[0]._id, {}).get("status")
+            logger.info("%s: %s, %.2f s of work, %.2f s of waiting", fn.api_name or fn.name, status, worked, waited)
+
+    return process
+
+
+def length(demo: gr.Blocks) -> int:
+    """How many requests are running or waiting."""
+    return _count(demo._queue)
+
+
+def close(demo: gr.Blocks, loop: asyncio.AbstractEventLoop, sentence: str) -> None:
+    """Stop serving, and tell those whose requests run or wait this sentence first. `loop` is that of the server."""
+    queue, output = demo._queue, error_payload(gr.Error(sentence), show_error=False)
+
+    def tell() -> None:
+        for session, events in queue.pending_event_ids_session.items():
+            if messages := queue.pending_messages_per_session.get(session):
+                for event in events:
+                    answer = ProcessCompletedMessage(output=output, success=False, title="Error", event_id=event)
+                    messages.put_nowait(answer)
+
+    loop.call_soon_threadsafe(tell)
+    deadline = time.monotonic() + SECONDS_TO_TELL
+    while Listeners.open_streams and time.monotonic() < deadline:
+        time.sleep(0.05)
+    demo.close(verbose=False)
+    for tunnel in CURRENT_TUNNELS:  # of --share
+        tunnel.kill()
 
 
 def _pending(queue: Queue) -> Iterator[Event]:
@@ -80,8 +140,8 @@ class Listeners:
         return event.session_hash in cls.open_streams or time.monotonic() - event.enqueue_time < SECONDS_TO_LISTEN
 
 
-LAUNCH: dict[str, Any] = {"max_threads": 2 * PLACES, "app_kwargs": {"middleware": [Middleware(Listeners)]}}
-"""Options of gr.Blocks.launch: threads for all who wait and for others, and who listens."""
+MIDDLEWARE = [Middleware(Listeners)]
+MAX_THREADS = 2 * PLACES  # for all who wait and for others
 
 
 def _session_of(scope: Any) -> str | None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from gradio.blocks import Block
 
 from ddim.diffusion.sampling import Step
 from ddim.media.images import grid, to_pil, to_uint8
@@ -29,8 +28,7 @@ class Moment(NamedTuple, Generic[Drawn]):
 def follow(steps: Iterator[Step], num_steps: int, draw: Callable[[Step], Drawn]) -> Iterator[Moment[Drawn]]:
     """Yield each step with what `draw` makes of it, ten times a second at most.
 
-    In between, the last drawing is repeated. Stop takes effect at a yield, so each step has one; and a page may repeat
-    what it shows but not skip it: after gr.skip() Gradio uses copies of the components and never deletes their files.
+    In between, the last drawing is repeated. Stop takes effect at a yield, so each step has one.
     """
     for step, is_due in paced(steps, SECONDS_BETWEEN_VIEWS):
         if is_due:
@@ -53,15 +51,15 @@ def progress(done: int, num_steps: int) -> str:
     return f'Step {done} of {num_steps} <progress max="{num_steps}" value="{done}"></progress>'
 
 
-def sheet_of(images: np.ndarray, owner: Block, columns: int | None = None) -> str:
-    """Pictures (B, H, W, C) on the pixel scale [0, 1] side by side, as a file that `owner` shows.
+def sheet_of(images: np.ndarray, columns: int | None = None) -> str:
+    """Pictures (B, H, W, C) on the pixel scale [0, 1] side by side, as a file.
 
     It is made smaller by a whole factor if it has more than 768 pixels to a side.
     """
     sheet = to_pil(grid(to_uint8(images), columns))
-    return save_sheet(sheet.reduce(-(-max(sheet.size) // SHEET_SIDE)), owner)
+    return save_sheet(sheet.reduce(-(-max(sheet.size) // SHEET_SIDE)))
 
 
-def sheet_of_step(step: Step, owner: Block, columns: int) -> str:
+def sheet_of_step(step: Step, columns: int) -> str:
     """What the network sees in a step, made into a file by `sheet_of`."""
-    return sheet_of(step.pred_images, owner, columns)
+    return sheet_of(step.pred_images, columns)

@@ -1,6 +1,5 @@
 """Models behind the page, shared by all visitors."""
 
-import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -77,13 +76,15 @@ def class_names_of(weights: str) -> list[str]:
     return sorted(classes, key=lambda name: -classes[name])
 
 
-def warm_up(runs_dir: str) -> None:
-    """Load the weights that the page opens with and compile the batches that visitors ask for first."""
-    for name in available(runs_dir)[:1]:
-        try:
-            model = load_model(name, runs_dir)
-        except (UserError, OSError) as error:  # whoever presses the button is told as well
-            print(error, file=sys.stderr)
-        else:
-            for num_images in (16, 1, 4, 8, 2, 12):  # the most likely first
-                model.warm_up(num_images)
+def warm_up(runs_dir: str) -> str:
+    """Load the weights that the page opens with, compile the batches that visitors ask for, and return their name.
+
+    Raises UserError or OSError if they are missing or damaged.
+    """
+    names = available(runs_dir)
+    if not names:
+        raise UserError("There are no weights to make pictures with.")
+    model = load_model(names[0], runs_dir)
+    for num_images in (16, 1, 4, 8, 2, 12):  # the most likely first
+        model.warm_up(num_images)
+    return Path(names[0]).name

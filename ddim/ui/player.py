@@ -48,24 +48,20 @@ def lay_out(elem_id: str | None = None) -> gr.HTML:
     )
 
 
-def film(
-    frames: np.ndarray, playing: ExportConfig, owner: gr.HTML, *, unit: str = "frame", alt_text: str
-) -> dict[str, Any]:
-    """The value with which the player `owner` plays frames (F, H, W, 3) uint8 as a file of them would be played.
+def film(frames: np.ndarray, playing: ExportConfig, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:
+    """The value with which a player plays frames (F, H, W, 3) uint8 as a file of them would be played.
 
     `unit` is what a frame is called. Raises UserError as `check_size` does.
     """
     check_size(*frames.shape[:3])
     told = {"num_frames": len(frames), "unit": unit, "alt_text": alt_text, "at": None}
     names = ("frames_per_second", "hold_first", "hold_last", "repeat")
-    return {**sheet(frames, owner), **told, **{name: getattr(playing, name) for name in names}}
+    return {**sheet(frames), **told, **{name: getattr(playing, name) for name in names}}
 
 
-def still(
-    frame: np.ndarray, at: int, num_frames: int, owner: gr.HTML, *, unit: str = "frame", alt_text: str
-) -> dict[str, Any]:
-    """The value with which the player `owner` shows frame (H, W, 3) uint8 number `at` of a film still forming."""
-    return {**sheet(frame[None], owner), "num_frames": num_frames, "unit": unit, "alt_text": alt_text, "at": at}
+def still(frame: np.ndarray, at: int, num_frames: int, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:
+    """The value with which a player shows frame (H, W, 3) uint8 number `at` of a film still forming."""
+    return {**sheet(frame[None]), "num_frames": num_frames, "unit": unit, "alt_text": alt_text, "at": at}
 
 
 def check_size(num_frames: int, height: int, width: int) -> None:
@@ -74,13 +70,13 @@ def check_size(num_frames: int, height: int, width: int) -> None:
         raise UserError(f"{num_frames} frames of {width} x {height} pixels are more than a browser can play.")
 
 
-def sheet(frames: np.ndarray, owner: gr.HTML) -> dict[str, Any]:
-    """Frames (F, H, W, 3) uint8 as one file that `owner` shows, in as many columns as browsers can show.
+def sheet(frames: np.ndarray) -> dict[str, Any]:
+    """Frames (F, H, W, 3) uint8 as one file, in as many columns as browsers can show.
 
     Gradio gives the file an address wherever the result is part of what a component is sent.
     """
     height, width = frames.shape[1:3]
     columns = min(len(frames), MAX_SHEET_SIDE // width)
-    path = save_sheet(Image.fromarray(grid(frames, columns)), owner)
+    path = save_sheet(Image.fromarray(grid(frames, columns)))
     sheet = FileData(path=path, mime_type="image/png").model_dump()
     return {"sheet": sheet, "width": width, "height": height, "columns": columns}

@@ -17,6 +17,7 @@ import app
 from ddim.model.weights import available
 from ddim.ui import live_view
 from ddim.ui.models import warm_up
+from ddim.ui.serving import launch
 from ddim.ui.tabs.compare import tab as compare
 
 ROUNDS = 5
@@ -50,7 +51,7 @@ def seconds_to_first_picture(client: Client) -> float:
 
 def main() -> None:
     demo = app.build("runs")
-    app.launch(demo, server_name="127.0.0.1", quiet=True)
+    launch(demo, server_name="127.0.0.1", quiet=True)
     warm_up("runs")
     client = Client(demo.local_url, verbose=False, download_files=False, analytics_enabled=False)
     for api_name in REQUESTS:

@@ -22,6 +22,7 @@ from ddim.diffusion.sampling import SampleConfig
 from ddim.making.walk import WalkConfig
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui.models import load_model, warm_up
+from ddim.ui.serving import launch
 
 ROUNDS = 3
 NUM_FRAMES, NUM_STEPS = WalkConfig().frames, SampleConfig().num_steps
@@ -74,7 +75,7 @@ def seconds_of_page(page: Page) -> float:
 
 def main() -> None:
     demo = app.build("runs")
-    app.launch(demo, server_name="127.0.0.1", quiet=True)
+    launch(demo, server_name="127.0.0.1", quiet=True)
     warm_up("runs")
     model = load_model("flowers64", "runs")
     with sync_playwright() as playwright:

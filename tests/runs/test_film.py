@@ -1,8 +1,12 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from ddim.runs.film import frames_of_run
+from ddim.errors import UserError
+from ddim.runs.film import frames_of_run, read_grid, recipe_of_run
 
 
 def write_grids(run, sizes):
@@ -31,3 +35,46 @@ def test_a_run_without_pictures_or_with_pictures_of_several_sizes_is_refused(tmp
     write_grids(tmp_path / "run", [8, 16])
     with pytest.raises(ValueError, match="differ in size"):
         frames_of_run(tmp_path / "run")
+
+
+def huge_png():
+    """A PNG that says it is 20,000 pixels wide and high."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+DAMAGES = {
+    "cut": lambda content: content[:60],
+    "empty": lambda content: b"",
+    "text": lambda content: b"no picture",
+    "huge": lambda content: huge_png(),
+    "other bytes": lambda content: content[:50] + b"\xff" * 20 + content[70:],
+}
+
+
+@pytest.mark.filterwarnings("ignore:Image size:PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_pictures_of_an_epoch_are_left_out_of_the_film(tmp_path, damage):
+    write_grids(tmp_path / "run", [16] * 3)
+    path = tmp_path / "run" / "samples" / "epoch_0002.png"
+    assert read_grid(path).size == (16, 16)
+    path.write_bytes(damage(path.read_bytes()))
+    assert read_grid(path) is None
+    assert frames_of_run(tmp_path / "run")[:, 0, 0, 0].tolist() == [0, 2]
+
+
+def test_what_has_gone_or_is_a_folder_is_no_picture(tmp_path):
+    assert read_grid(tmp_path / "epoch_0001.png") is None
+    assert read_grid(tmp_path) is None
+
+
+def test_a_run_of_damaged_pictures_or_with_a_damaged_configuration_is_refused(tmp_path):
+    write_grids(tmp_path, [8])
+    (tmp_path / "samples" / "epoch_0001.png").write_text("no picture")
+    with pytest.raises(UserError, match="are damaged, so they cannot be animated"):
+        frames_of_run(tmp_path)
+    for content in ("", "[]", "{}", "{"):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(UserError, match="its config.json is damaged"):
+            recipe_of_run(tmp_path)

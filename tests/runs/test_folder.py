@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import threading
+from dataclasses import asdict
 
 import pytest
 from tiny_runs import run_python
@@ -19,6 +20,7 @@ from ddim.runs.folder import (
     locked,
     read_metrics,
     read_status,
+    recorded,
     sample_grids,
     write_json,
     write_status,
@@ -32,7 +34,7 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
-STATUS = Status(RUNNING, 7, 40, 2, 10, 0.5, 128.0, 16.5, 1, "Going well.", 1234, 1.5e9)
+STATUS = Status(RUNNING, 7, 40, 2, 10, 0.5, 128.0, 16.5, 1, "Going well.", "32 pictures", 1234, 1.5e9)
 
 
 def test_a_status_is_read_as_it_was_written(run):
@@ -47,6 +49,39 @@ def test_without_a_status_a_run_counts_as_stopped(run, content):
     if content is not None:
         (run / "status.json").write_text(content)
     assert read_status(run).state == STOPPED
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"state": "asleep"},
+        {"state": ["running"]},
+        {"step": "7"},
+        {"step": 7.5},
+        {"step": 10**400},
+        {"epochs": None},
+        {"seconds_left": 1e300},
+        {"seconds_left": float("nan")},
+        {"seconds_per_step": "fast"},
+        {"message": 7},
+        {"pictures": "\ud800"},
+    ],
+    ids=str,
+)
+def test_a_status_that_no_page_could_show_is_called_damaged(run, damage):
+    (run / "status.json").write_text(json.dumps(asdict(STATUS) | damage))
+    assert read_status(run) == Status(STOPPED, message="How this run stands is not known: its status.json is damaged.")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"\x00" * 9, b"[" * 100_000, b'{"state": "finished"'])
+def test_a_status_that_is_no_json_is_called_damaged(run, content):
+    (run / "status.json").write_bytes(content)
+    assert "status.json is damaged" in read_status(run).message
+
+
+def test_what_a_later_version_adds_to_a_status_is_passed_over(run):
+    (run / "status.json").write_text(json.dumps({"state": "finished", "step": 7, "mood": "sunny"}))
+    assert read_status(run) == Status(FINISHED, 7)
 
 
 @pytest.mark.parametrize("state", [STOPPED, FINISHED, FAILED])
@@ -162,9 +197,9 @@ def test_what_is_replaced_is_never_seen_half_written(run):
 
 LINES = [
     {"step": 2, "loss": 0.9},
-    {"epoch": 1, "step": 4, "loss": 0.8, "kid": None},
+    {"epoch": 1, "step": 4, "loss": 0.8, "val_loss": 0.9, "kid": None},
     {"step": 6, "loss": 0.7},
-    {"epoch": 2, "step": 8, "loss": 0.6, "kid": 0.25},
+    {"epoch": 2, "step": 8, "loss": 0.6, "val_loss": 0.7, "kid": 0.25},
     {"step": 10, "loss": 0.5},
 ]
 
@@ -216,6 +251,17 @@ def test_a_line_that_is_no_object_is_no_metrics(logged, line):
 def test_what_was_logged_after_a_checkpoint_is_forgotten(logged, step, epochs_done, kept):
     cut_metrics(logged, step, epochs_done)
     assert read_metrics(logged) == LINES[:kept]
+
+
+def test_only_a_folder_with_a_configuration_is_a_run_and_the_newest_is_first(tmp_path):
+    for age, name in enumerate(["new", "old"]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").touch()
+        os.utime(tmp_path / name / "config.json", (1e9 - age, 1e9 - age))
+    (tmp_path / "odd" / "config.json").mkdir(parents=True)
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "config.json").symlink_to(tmp_path / "nowhere")
+    assert [run.name for run in recorded(tmp_path) if run.parent == tmp_path] == ["new", "old"]
 
 
 def test_grids_come_in_the_order_of_epochs(run):

@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio import route_utils
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -18,7 +18,8 @@ from ddim.diffusion.sampling import SampleConfig
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.embedded import read
 from ddim.model.weights import find, read_card, save
-from ddim.ui import controls, live_view
+from ddim.ui import controls, gradio_cache, live_view
+from ddim.ui.sweeping import SECONDS_KEPT, sweep
 from ddim.ui.tabs import generate
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ def test_each_step_is_reported(client, weights, monkeypatch):
         ({"variance": "small"}, "variance must be one of posterior, large, but is 'small'."),
         ({"max_signal_rate": 2}, "Highest signal rate must be a number from 0.5 to 1, but is 2."),
         ({"weights": "roses"}, "No weights are called 'roses'."),
-        ({"weights": "/etc/passwd"}, "No weights are called '/etc/passwd'."),
+        ({"weights": "/etc/passwd"}, "No weights are called 'passwd'."),
         ({"weights": "<b>"}, "No weights are called '&lt;b&gt;'."),
     ],
 )
@@ -159,27 +160,26 @@ def test_cancelling_stops_within_one_step_and_nobody_else(served, client, weight
     other.close()
 
 
-def test_results_are_known_to_what_deletes_them(served, client, weights):
+def test_results_go_after_an_hour_and_the_first_pictures_stay(served, client, weights):
     _, _, demo = served
-    assert demo.delete_cache == (600, 3600)
-    folder = Path(demo.GRADIO_CACHE)
+    folder, laid_out = Path(demo.GRADIO_CACHE), gradio_cache.laid_out_files(demo)
+    first_pictures, _ = generate.first_screen(Path(weights).parent)
+    assert len(laid_out) >= len(first_pictures)
     before = set(folder.rglob("*.png"))
     client.predict(**{**REQUEST, "seed": 7000}, weights=weights, api_name="/generate")
     made = set(folder.rglob("*.png")) - before
     assert len(made) > 3  # two sheets at least, and the pictures
-    route_utils.delete_files_created_by_app(demo, age=None)
-    kept = set(folder.rglob("*.png"))
-    assert not kept & made
-    first_pictures, _ = generate.first_screen(Path(weights).parent)
-    assert len(kept) >= len(first_pictures)
+    list(sweep(folder, laid_out, time.time() + SECONDS_KEPT - 60))
+    assert made <= set(folder.rglob("*.png"))
+    list(sweep(folder, laid_out, time.time() + SECONDS_KEPT + 1))
+    assert set(folder.rglob("*.png")) == set(laid_out)
 
 
-def test_files_may_be_made_while_old_ones_are_deleted(served):
+def test_gradio_notes_no_files_for_ever(served, client, weights):
     _, _, demo = served
-    component = next(block for block in demo.blocks.values() if block.temp_files)
-    assert any(paths is component.temp_files for paths in demo.temp_file_sets)
-    for path in component.temp_files:
-        component.temp_files.add(f"{path}, made meanwhile")
+    client.predict(**REQUEST, weights=weights, api_name="/generate")
+    assert [block for block in demo.blocks.values() if block.temp_files] == []
+    assert not demo.upload_file_set and not demo.temp_file_sets
 
 
 def test_the_first_screen_is_what_the_shipped_weights_make():

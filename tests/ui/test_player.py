@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,11 +8,11 @@ from ddim.media.animation import ExportConfig
 from ddim.ui import player
 
 
-@pytest.fixture
-def owner(tmp_path, monkeypatch):
-    """The component that shows a film, whose files lie in a cache of their own."""
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Where the files of films lie."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    return player.lay_out()
+    return tmp_path / "cache"
 
 
 def random_frames(num_frames, height, width):
@@ -18,31 +20,31 @@ def random_frames(num_frames, height, width):
 
 
 @pytest.mark.parametrize(("num_frames", "height", "width"), [(1, 8, 24), (40, 8, 24), (100, 16, 1500)])
-def test_each_frame_is_where_the_player_looks_for_it_and_no_sheet_is_too_long(owner, num_frames, height, width):
+def test_each_frame_is_where_the_player_looks_for_it_and_no_sheet_is_too_long(cache, num_frames, height, width):
     frames = random_frames(num_frames, height, width)
-    film = player.film(frames, ExportConfig(), owner, alt_text="A film")
+    film = player.film(frames, ExportConfig(), alt_text="A film")
     with Image.open(film["sheet"]["path"]) as picture:
         sheet = np.asarray(picture)
     assert max(sheet.shape) <= 8192
-    assert film["sheet"]["path"] in owner.temp_files
+    assert cache in Path(film["sheet"]["path"]).parents
     for index, frame in enumerate(frames):
         row, column = divmod(index, film["columns"])
         place = sheet[row * height : (row + 1) * height, column * width : (column + 1) * width]
         np.testing.assert_array_equal(place, frame)
 
 
-def test_a_film_tells_how_it_is_played(owner):
+def test_a_film_tells_how_it_is_played():
     export = ExportConfig(12, hold_first=0, hold_last=2, repeat=False)
-    film = player.film(random_frames(5, 8, 24), export, owner, alt_text="A film")
+    film = player.film(random_frames(5, 8, 24), export, alt_text="A film")
     told = {name: value for name, value in film.items() if name != "sheet"}
     size = {"width": 24, "height": 8, "columns": 5, "num_frames": 5}
     playing = {"frames_per_second": 12, "hold_first": 0, "hold_last": 2, "repeat": False, "at": None}
     assert told == {**size, **playing, "unit": "frame", "alt_text": "A film"}
 
 
-def test_a_still_is_one_frame_of_a_film_that_forms(owner):
+def test_a_still_is_one_frame_of_a_film_that_forms():
     frame = random_frames(1, 8, 24)[0]
-    still = player.still(frame, 11, 40, owner, unit="step", alt_text="A film")
+    still = player.still(frame, 11, 40, unit="step", alt_text="A film")
     assert (still["at"], still["num_frames"], still["columns"]) == (11, 40, 1)
     with Image.open(still["sheet"]["path"]) as picture:
         np.testing.assert_array_equal(np.asarray(picture), frame)

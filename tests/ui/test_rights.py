@@ -14,6 +14,7 @@ import app
 from ddim.errors import UserError
 from ddim.runs.folder import locked
 from ddim.ui.edge import asking, without_paths
+from ddim.ui.serving import launch
 from ddim.ui.tabs.train import rights
 from ddim.ui.tabs.train.options import GROUPS, preset_values, shown
 from ddim.ui.tabs.train.rights import Rules
@@ -85,7 +86,7 @@ def test_at_the_machine_one_may_but_not_by_way_of_a_proxy_or_another_name(open_p
 @pytest.mark.slow
 def test_who_has_logged_in_may_from_anywhere_and_nobody_else_comes_in(tiny_model, tmp_path):
     demo = app.build(str(tmp_path / "runs"), Rules(has_login=True))
-    app.launch(demo, server_name="0.0.0.0", server_port=free_port(), quiet=True, auth=("ann", "secret"))
+    launch(demo, server_name="0.0.0.0", server_port=free_port(), quiet=True, auth=("ann", "secret"))
     try:
         address = f"http://{own_address()}:{demo.server_port}"
         with pytest.raises(AppError, match=NO_SUCH):

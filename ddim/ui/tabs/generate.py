@@ -109,8 +109,8 @@ def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, ru
 
     def sheets(step: Step) -> tuple[str, str]:
         """Noisy and predicted pictures as files, since a picture would be written anew at each yield."""
-        noisy_images = live_view.sheet_of(step.noisy_images, view.noisy_images)
-        return noisy_images, live_view.sheet_of(step.pred_images, view.pred_images)
+        noisy_images = live_view.sheet_of(step.noisy_images)
+        return noisy_images, live_view.sheet_of(step.pred_images)
 
     drawn = run.start.click(None, [chosen.seed, chosen.new_seed], chosen.seed, js=DRAW_SEED, **PRIVATE)
     inputs: dict[str, Component] = {"seed": chosen.seed, "num_images": chosen.num_images}

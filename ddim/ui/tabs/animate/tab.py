@@ -105,7 +105,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
                 yield step
 
         def still(step: Step) -> dict[str, Any]:
-            return player.still(frames[-1], step.index, config.num_steps, view.film, **about)
+            return player.still(frames[-1], step.index, config.num_steps, **about)
 
         shown = View(None, recipe.to_json(), [], inside_step.steps_of(config, labels), recipe_of_all=recipe)
         started = time.monotonic()
@@ -113,7 +113,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
             yield shown._replace(film=moment.drawn, status=moment.progress)
         made = export.Made(np.stack(frames), recipe, [])
         shown = shown._replace(
-            film=player.film(made.frames, ExportConfig(), view.film, **about),
+            film=player.film(made.frames, ExportConfig(), **about),
             status=f"{moment.step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
             made=made,
         )
@@ -121,7 +121,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
         # The film plays already while the rest is brought.
         yield shown._replace(
             gallery=controls.captioned(to_uint8(moment.step.pred_images), recipe.pictures()),
-            steps=inside_step.steps_of(config, labels, player.sheet(np.stack(noises), view.steps)),
+            steps=inside_step.steps_of(config, labels, player.sheet(np.stack(noises))),
         )
 
     inputs = {"seeds": chosen.seeds, **controls.with_weights_after_eta(chosen.sampling, weights=chosen.weights)}

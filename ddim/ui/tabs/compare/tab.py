@@ -112,7 +112,7 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
             place = len(cells)
             if cell.is_finished:
                 cells.append(cell)
-                rows[place], files = table.finished(rows[place], cell, view.table)
+                rows[place], files = table.finished(rows[place], cell)
                 paths += files
             elif is_due:
                 rows[place] = table.forming(rows[place], cell)

@@ -67,10 +67,10 @@ def forming(row: Row, cell: Cell) -> Row:
     return row._replace(sources=[_inside(image) for image in cell.images])
 
 
-def finished(row: Row, cell: Cell, owner: gr.HTML) -> tuple[Row, list[str]]:
-    """The row with its pictures as files that `owner` shows, each with its recipe inside, and their paths."""
+def finished(row: Row, cell: Cell) -> tuple[Row, list[str]]:
+    """The row with its pictures as files, each with its recipe inside, and their paths."""
     paths = [
-        save_picture(image, recipe.to_json(), _file_name(name), owner)
+        save_picture(image, recipe.to_json(), _file_name(name))
         for image, recipe, name in zip(cell.images, row.recipes, row.names, strict=True)
     ]
     return row._replace(sources=[address_of(path) for path in paths], seconds=cell.seconds), paths

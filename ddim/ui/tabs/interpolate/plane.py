@@ -103,7 +103,7 @@ def wire(
         recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
         started = time.monotonic()
         shown = View(None, recipe.to_json(), "", None, None, None)
-        draw = partial(live_view.sheet_of_step, owner=plane.sheet, columns=size)
+        draw = partial(live_view.sheet_of_step, columns=size)
         forming = sample_plane(model, corners, size, config, class_names)
         for moment in live_view.follow(forming, config.num_steps, draw):
             yield shown._replace(sheet=moment.drawn, status=moment.progress)
@@ -111,7 +111,7 @@ def wire(
         name = file_name("plane", corners, config.num_steps, "")
         evaluations = f"{moment.step.nfe} network evaluations each in {seconds:.1f} seconds."
         yield shown._replace(
-            sheet=save_picture(_sheet_of(pictures, size), recipe.to_json(), name, plane.sheet),
+            sheet=save_picture(_sheet_of(pictures, size), recipe.to_json(), name),
             status=f"{len(pictures)} pictures with {evaluations}",
             made=export.Made(pictures, recipe, recipe.pictures()),
         )
@@ -151,7 +151,7 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
         across, down = place.coordinates
         where = f"across {across:g}, down {down:g}"
         name = file_name(f"plane-at-{across:g}-{down:g}", place.seeds, config.num_steps, "")
-        path = save_picture(to_uint8(last.pred_images)[0], recipe.to_json(), name, plane.point)
+        path = save_picture(to_uint8(last.pred_images)[0], recipe.to_json(), name)
         picture = gr.Image(path, label=where.capitalize(), alt_text=f"The picture of the plane at {where}")
         return Point(across, down, picture, recipe.to_json())
 

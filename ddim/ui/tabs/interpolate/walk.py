@@ -76,7 +76,7 @@ def wire(
         recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
         started = time.monotonic()
         shown = View(None, recipe.to_json(), None, "", None)
-        draw = partial(live_view.sheet_of_step, owner=walk.frames, columns=columns)
+        draw = partial(live_view.sheet_of_step, columns=columns)
         forming = interpolate(model, stops, way, config, class_names)
         for moment in live_view.follow(forming, config.num_steps, draw):
             yield shown._replace(frames=moment.drawn, status=moment.progress)
@@ -84,9 +84,9 @@ def wire(
         name = file_name("interpolate", stops, config.num_steps, "")
         alt_text = f"A walk through the pictures of the seeds {', '.join(map(str, stops))}"
         yield View(
-            save_picture(grid(pictures, columns), recipe.to_json(), name, walk.frames),
+            save_picture(grid(pictures, columns), recipe.to_json(), name),
             recipe.to_json(),
-            player.film(pictures, playback(way), walk.film, alt_text=alt_text),
+            player.film(pictures, playback(way), alt_text=alt_text),
             f"{len(pictures)} frames with {moment.step.nfe} network evaluations each in {seconds:.1f} seconds.",
             export.Made(pictures, recipe, recipe.pictures()),
         )

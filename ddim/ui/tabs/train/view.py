@@ -11,7 +11,9 @@ import gradio as gr
 from PIL import Image
 
 from ddim.errors import UserError
-from ddim.runs.folder import RUNNING, read_metrics, read_status, recorded, sample_grids
+from ddim.runs.film import read_grid
+from ddim.runs.folder import RUNNING, read_status, recorded, sample_grids
+from ddim.runs.metrics import watched_metrics
 from ddim.ui.edge import errors_shown, without_paths
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.tabs.train import plots
@@ -103,21 +105,26 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
         if seen is None or seen[0][0] != run:
             chosen = None
         epoch = chosen or len(grids)
+        status, samples = status_and_grid(folders, grids, epoch)
         return Look(
-            describe(folders[0]),
+            status,
             plots.losses(folders),
             plots.per_epoch(folders, "kid", 1000),
             plots.per_epoch(folders, "learning_rate"),
             gr.Slider(maximum=max(2, len(grids)), value=max(1, epoch), interactive=len(grids) > 1),
-            _opened(grids, epoch),
+            samples,
             now,
             chosen,
         )
 
-    def show_epoch(run: str, epoch: int) -> tuple[Image.Image | None, int | None]:
+    def show_epoch(run: str, other_run: str, epoch: int) -> tuple[Any, Image.Image | None, int | None]:
+        if not run:
+            return gr.skip(), None, None
         with errors_shown():
-            grids = sample_grids(folder(runs_dir, run)) if run else []
-        return _opened(grids, epoch), epoch if epoch < len(grids) else None  # at the last one, follow the run
+            folders = [folder(runs_dir, name) for name in (run, other_run) if name]
+        grids = sample_grids(folders[0])
+        # At the last one, follow the run.
+        return *status_and_grid(folders, grids, epoch), epoch if epoch < len(grids) else None
 
     def find_runs(run: str | None, other_run: str | None, known: list | None) -> list[Any]:
         found = choices(runs_dir)
@@ -137,7 +144,8 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
         event(look, inputs, outputs, **PRIVATE)
     for event in (view.timer.tick, demo.load):
         event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
-    view.epoch.release(show_epoch, [view.run, view.epoch], [view.samples, view.chosen], **PRIVATE)
+    shown = [view.status, view.samples, view.chosen]
+    view.epoch.release(show_epoch, [view.run, view.other_run, view.epoch], shown, **PRIVATE)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 
 
@@ -156,13 +164,28 @@ def folder(runs_dir: str, run: str | None) -> Path:
     return found[run]
 
 
-def describe(run: Path) -> str:
-    """How a run stands, for people."""
+def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple[str, Image.Image | None]:
+    """How the first run stands, with what is damaged in all, and its pictures of an epoch, 1 being the first.
+
+    The picture is read, since the page may not fetch files from anywhere.
+    """
+    notes = [f"{other.name}: {damage}" for other in folders[1:] if (damage := watched_metrics(other).damage)]
+    if not grids:
+        return describe(folders[0], *notes), None
+    path = grids[min(max(epoch, 1), len(grids)) - 1]
+    grid = read_grid(path)
+    if grid is None:
+        notes.append(f"{path.name} is damaged or gone: its pictures are left out.")
+    return describe(folders[0], *notes), grid
+
+
+def describe(run: Path, *notes: str) -> str:
+    """How a run stands and what of it is damaged, for people, with further sentences."""
     status, best = read_status(run), plots.best_epoch(run)
     parts = [f"<b>{html.escape(run.name)}</b> {html.escape(status.state)}"]
     if status.total_steps:
         parts.append(f"epoch {status.epoch:d} of {status.epochs:d}, step {status.step:d} of {status.total_steps:d}")
-    if status.state == RUNNING and status.images_per_second:
+    if status.state == RUNNING and status.images_per_second and status.seconds_per_step:
         parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
         parts.append(f"{timedelta(seconds=round(status.seconds_left or 0))} left")
     if best:
@@ -175,10 +198,9 @@ def describe(run: Path) -> str:
         kid = ", ".join(kids) or "KID not measured"
         parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
-    if status.pictures:
-        text += f"<br>{html.escape(without_paths(status.pictures))}"
-    if status.message:
-        text += f"<br>{html.escape(without_paths(status.message))}"
+    for sentence in (status.pictures, status.message, watched_metrics(run).damage, *notes):
+        if sentence:
+            text += f"<br>{html.escape(without_paths(sentence))}"
     if status.state == RUNNING and status.total_steps:
         text += f'<progress max="{status.total_steps:d}" value="{status.step:d}"></progress>'
     return text
@@ -191,20 +213,19 @@ def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
             path = folder(runs_dir, run)
         status = read_status(path)
         told = {name: without_paths(getattr(status, name)) for name in ("message", "pictures")}
-        return {"status": asdict(status) | told, "metrics": read_metrics(path)}
+        return {"status": asdict(status) | told, "metrics": watched_metrics(path).lines}
 
     return training_status
 
 
-def _opened(grids: list[Path], epoch: int) -> Image.Image | None:
-    """The grid of an epoch, read, since the page may not fetch files from anywhere."""
-    if not grids:
-        return None
-    with Image.open(grids[min(epoch, len(grids)) - 1]) as picture:
-        return picture.copy()
-
-
 def _fingerprint(run: Path) -> tuple:
     """What changes when there is something new to see: the run, when its files were written, and its grids."""
-    times = [path.stat().st_mtime_ns for name in ("status.json", "metrics.jsonl") if (path := run / name).exists()]
-    return str(run), tuple(times), len(sample_grids(run))
+    return str(run), _written(run / "status.json"), _written(run / "metrics.jsonl"), len(sample_grids(run))
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

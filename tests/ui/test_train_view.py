@@ -1,0 +1,92 @@
+"""What the window on a training run shows, however long the run is and whatever has happened to its files."""
+
+import gradio as gr
+import pytest
+from tiny_runs import record_run
+
+from ddim.runs.folder import STOPPED, Status, append_metrics, write_status
+from ddim.ui.tabs.train import plots, view
+
+
+@pytest.fixture
+def runs_dir(tmp_path):
+    """A folder with the runs "long", of four epochs, and "short", of two."""
+    record_run(tmp_path / "long", 4)
+    record_run(tmp_path / "short", 2)
+    write_status(tmp_path / "long", Status(STOPPED, 16, 16, 4, 4))
+    return tmp_path
+
+
+@pytest.fixture
+def calls(runs_dir):
+    """What the window asks the server, by name."""
+    with gr.Blocks() as demo:
+        view.wire(demo, view.lay_out(str(runs_dir)), str(runs_dir))
+    return {call.name: call.fn for call in demo.fns.values()}
+
+
+def look(calls, run, other_run=None, seen=None):
+    return calls["look"](str(run), other_run and str(other_run), seen, None)
+
+
+DAMAGES = {
+    "metrics.jsonl": (b'{"step": "x"}\n\xff\n', "metrics.jsonl is shown without 2 lines, damaged or"),
+    "status.json": (b'{"state": 7}', "How this run stands is not known: its status.json is damaged."),
+    "samples/epoch_0004.png": (b"no picture", "epoch_0004.png is damaged or gone: its pictures are left out."),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_is_damaged_is_left_out_and_said_once(calls, runs_dir, name):
+    content, sentence = DAMAGES[name]
+    (runs_dir / "long" / name).write_bytes(content)
+    shown = look(calls, runs_dir / "long", runs_dir / "short")
+    assert shown.status.count(sentence) == 1
+    assert (shown.samples is None) == (name.endswith(".png"))
+    assert ("long" in " ".join(shown.losses["line"])) == (name != "metrics.jsonl")
+    assert "short, training" in set(shown.losses["line"])
+    assert shown.seen == look(calls, runs_dir / "long", runs_dir / "short").seen
+    with_it_as_the_other = look(calls, runs_dir / "short", runs_dir / "long")
+    assert with_it_as_the_other.samples is not None
+    assert with_it_as_the_other.status.count(f"long: {sentence}") == (name == "metrics.jsonl")
+
+
+def test_nothing_is_sent_while_nothing_changes(calls, runs_dir):
+    first = look(calls, runs_dir / "long")
+    assert first.samples.size == (48, 24)
+    again = look(calls, runs_dir / "long", seen=first.seen)
+    assert all(value == gr.skip() for value in again)
+    append_metrics(runs_dir / "long", step=17, loss=0.1)
+    assert look(calls, runs_dir / "long", seen=first.seen).status != gr.skip()
+
+
+def test_the_pictures_of_an_epoch_that_are_damaged_are_said_when_it_is_chosen(calls, runs_dir):
+    (runs_dir / "long" / "samples" / "epoch_0002.png").write_bytes(b"\x89PNG")
+    status, grid, chosen = calls["show_epoch"](str(runs_dir / "long"), None, 2)
+    assert "epoch_0002.png is damaged or gone" in status
+    assert (grid, chosen) == (None, 2)
+    status, grid, chosen = calls["show_epoch"](str(runs_dir / "long"), str(runs_dir / "short"), 4)
+    assert "damaged" not in status
+    assert (grid.size, chosen) == ((48, 24), None)
+
+
+def test_the_list_of_runs_stands_what_is_no_run(calls, runs_dir):
+    (runs_dir / "odd" / "config.json").mkdir(parents=True)
+    (runs_dir / "long" / "config.json").unlink()
+    *_, found = calls["find_runs"](None, None, None)
+    assert [label for label, value in found if str(runs_dir) in value] == ["short"]
+
+
+def test_between_epochs_a_plot_has_as_many_points_as_can_be_seen_with_the_last(tmp_path):
+    for step in range(1, 7502):
+        if step % 2500 == 0:
+            append_metrics(tmp_path, epoch=step // 2500, step=step, loss=0.5, val_loss=0.6)
+        append_metrics(tmp_path, step=step, loss=1 / step)
+    losses = plots.losses([tmp_path])
+    of_epochs = losses[losses["line"].str.endswith("validation")]
+    assert of_epochs["epoch"].tolist() == [1, 2, 3]
+    training = losses[losses["line"].str.endswith("training")]
+    assert 900 <= len(training) <= plots.MAX_POINTS + 3
+    assert training["epoch"].is_monotonic_increasing
+    assert training["epoch"].iloc[-1] == 7501 / 2500
+    assert training["epoch"].diff().max() < 10 / 2500
