@@ -47,6 +47,6 @@ def recipe_of_run(run: Path) -> dict[str, Any]:
     """
     try:
         dataset = name_of_dataset(json.loads((run / "config.json").read_bytes())["dataset"])
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise UserError(f"The run {run.name} cannot be animated: its config.json is damaged.") from error
     return {"command": "train", "run": run.name, "dataset": dataset, "epochs": len(sample_grids(run))}

@@ -74,7 +74,7 @@ def test_a_run_of_damaged_pictures_or_with_a_damaged_configuration_is_refused(tm
     (tmp_path / "samples" / "epoch_0001.png").write_text("no picture")
     with pytest.raises(UserError, match="are damaged, so they cannot be animated"):
         frames_of_run(tmp_path)
-    for content in ("", "[]", "{}", "{"):
+    for content in ("", "[]", "{}", "{", '{"dataset": 7}'):
         (tmp_path / "config.json").write_text(content)
         with pytest.raises(UserError, match="its config.json is damaged"):
             recipe_of_run(tmp_path)

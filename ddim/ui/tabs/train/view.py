@@ -220,7 +220,7 @@ def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
 
 def _fingerprint(run: Path) -> tuple:
     """What changes when there is something new to see: the run, when its files were written, and its grids."""
-    return str(run), _written(run / "status.json"), _written(run / "metrics.jsonl"), len(sample_grids(run))
+    return run.name, _written(run / "status.json"), _written(run / "metrics.jsonl"), len(sample_grids(run))
 
 
 def _written(path: Path) -> tuple[int, int] | None:
