@@ -20,19 +20,18 @@ def test_a_command_prints_its_own_lines_alone(tiny_weights, tmp_path):
 @pytest.mark.slow
 def test_the_app_prints_its_address_alone(tmp_path):
     program = """if True:
-        import sys, threading
-        import gradio, app
-        from ddim.ui import models
+        import os, signal
+        import app
+        from ddim.ui import health
         # Until the network is loaded, and what it compiles first, which takes a thread of its own.
-        warm_up, is_warm = models.warm_up, threading.Event()
-        models.warm_up = lambda runs_dir: (warm_up(runs_dir), is_warm.set())
-        gradio.Blocks.block_thread = lambda demo: is_warm.wait(timeout=100)
+        warm_up = health.warm_up
+        health.warm_up = lambda runs_dir: (warm_up(runs_dir), os.kill(os.getpid(), signal.SIGINT))
         app.main()"""
     port = free_port()
     process = start_python("-c", program, "--port", str(port), "--runs-dir", str(tmp_path))
     output, errors = process.communicate(timeout=200)
     assert f"http://127.0.0.1:{port}" in output
-    assert (process.returncode, errors) == (0, "")
+    assert (process.returncode, errors) == (130, "")
 
 
 def test_errors_of_tensorflow_and_words_of_others_are_held_back_but_not_lost():
@@ -46,6 +45,17 @@ def test_errors_of_tensorflow_and_words_of_others_are_held_back_but_not_lost():
         """
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert result.stderr == "E0000 00:00:1 gpu.cc:1] out of memory\na word of another library\n"
+
+
+def test_whoever_only_asks_for_tensorflow_does_not_make_it_loud():
+    program = """if True:
+        from importlib.util import find_spec
+        from ddim.quiet import start_quietly
+        start_quietly()
+        assert find_spec("tensorflow") and find_spec("tensorflow")
+        import tensorflow"""
+    process = start_python("-c", program)
+    assert process.communicate(timeout=200) == ("", "")
 
 
 def test_who_only_imports_the_package_gets_no_hook():
