@@ -44,13 +44,14 @@ class Turns:
     @contextmanager
     def turn(self) -> Iterator[bool]:
         """A turn for the current visitor, as soon as it comes. Yields whether others wait meanwhile."""
-        waiting = _Waiting(visitor.get())
+        waiting, began = _Waiting(visitor.get()), self._clock()
         with self._lock:
             must_wait, self._is_taken = self._is_taken, True
             if must_wait:
                 self._waiting.append(waiting)
         if must_wait:
             self._wait(waiting)
+            seconds_waited.get([]).append(self._clock() - began)
         started = self._taken_since = self._clock()
         try:
             yield any(other.visitor != waiting.visitor for other in tuple(self._waiting))
@@ -65,7 +66,6 @@ class Turns:
         return max(0.0, self._clock() - self._taken_since)
 
     def _wait(self, waiting: _Waiting) -> None:
-        began = self._clock()
         try:
             waiting.called.wait()
         except BaseException:  # Ctrl-C: nobody shall wait for one who has left
@@ -75,7 +75,6 @@ class Turns:
                 else:
                     self._waiting.remove(waiting)
             raise
-        seconds_waited.get([]).append(self._clock() - began)
 
     def _call_next(self) -> None:
         if not self._waiting:

@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components.api_component import Api
-from gradio.exceptions import InvalidPathError
+from gradio.exceptions import ComponentProcessingError, InvalidPathError
 
 from ddim.errors import BUG, UserError
 from ddim.model.turns import visitor
@@ -65,12 +65,15 @@ def errors_shown() -> Iterator[None]:
         raise
     except InvalidPathError as error:
         raise gr.Error("Files are uploaded before they are used.", print_exception=False) from error
-    except (UserError, OSError) as error:
-        told = DISK_IS_FULL if is_full_disk(error) else without_paths(str(error)[:MAX_MESSAGE])
-        raise gr.Error(html.escape(told, quote=False), print_exception=False) from error
     except Exception as error:
-        logger.exception("A visitor met a bug.")
-        raise gr.Error(f"{BUG}: the log of this app says what happened.", print_exception=False) from error
+        if is_full_disk(error):
+            sentence = DISK_IS_FULL
+        elif isinstance(error, UserError | OSError):
+            sentence = html.escape(without_paths(str(error)[:MAX_MESSAGE]), quote=False)
+        else:
+            logger.exception("A visitor met a bug.")
+            sentence = f"{BUG}: the log of this app says what happened."
+        raise gr.Error(sentence, print_exception=False) from error
 
 
 def without_paths(text: str) -> str:
@@ -80,9 +83,10 @@ def without_paths(text: str) -> str:
 
 def is_full_disk(error: Exception) -> bool:
     """Whether this says that a disk is full, which then is logged: whoever runs this app has to make room."""
-    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cause = error.__cause__ if isinstance(error, ComponentProcessingError) else error
+    is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     if is_full:
-        logger.error("A disk is full: %s", error)
+        logger.error("A disk is full: %s", cause)
     return is_full
 
 

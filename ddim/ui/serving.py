@@ -23,8 +23,7 @@ from ddim.ui import edge, gradio_cache, gradio_queue, health, page, sweeping
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 FAREWELL = "This app is being shut down: try again when it is back."
-# Where nobody may train, only pictures and films come back, of which none that the page makes is larger.
-MAX_FILM_BYTES = 512 << 20
+MAX_FILM_BYTES = 512 << 20  # no film that the page makes is larger
 
 
 def launch(demo: gr.Blocks, **options: Any) -> None:
@@ -33,7 +32,7 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         prevent_thread_lock=True,
         run_history=False,
         max_threads=gradio_queue.MAX_THREADS,
-        max_file_size=MAX_FILM_BYTES if training_refusal() else MAX_PICTURES_BYTES,
+        max_file_size=max_file_size(),
         app_kwargs={
             "routes": [health.route(demo)],
             "middleware": [Middleware(_without_sniffing), *gradio_queue.MIDDLEWARE],
@@ -70,6 +69,11 @@ def serve(build: Callable[[str], gr.Blocks], runs_dir: str, **options: Any) -> N
     os._exit(128 + signals[0])
 
 
+def max_file_size() -> int:
+    """How many bytes an upload may have: a ZIP to learn from has more than a film of this page that comes back."""
+    return MAX_FILM_BYTES if training_refusal() else MAX_PICTURES_BYTES
+
+
 def end(demo: gr.Blocks) -> None:
     """Stop serving; whoever waits for something is told."""
     gradio_queue.close(demo, demo.server_app.state.loop, FAREWELL)
@@ -77,7 +81,8 @@ def end(demo: gr.Blocks) -> None:
 
 def log_to_stderr(level: str) -> None:
     """Write what this app has to say from this level on, one of LOG_LEVELS, as lines with a time."""
-    handler = logging.StreamHandler()
+    # Not by way of sys.stderr, which is held back while TensorFlow is imported, and lost if the app ends meanwhile.
+    handler = logging.StreamHandler(os.fdopen(os.dup(2), "w", encoding="utf-8"))
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("ddim")
     logger.addHandler(handler)

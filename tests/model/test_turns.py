@@ -3,7 +3,7 @@ from contextvars import copy_context
 
 import pytest
 
-from ddim.model.turns import Turns, visitor
+from ddim.model.turns import Turns, seconds_waited, visitor
 
 
 class Clock:
@@ -115,3 +115,35 @@ def test_one_alone_takes_turns_within_no_time_at_all():
     for _ in range(3):
         with turns.turn() as is_crowded:
             assert not is_crowded
+
+
+def test_how_long_a_turn_lasts_can_be_asked_from_outside_without_waiting(queue):
+    assert queue.turns.seconds_taken() == 0
+    with queue.turns.turn():
+        queue.clock.now += 3.0
+        assert queue.turns.seconds_taken() == 3.0
+        queue.ask("ann", 1.0)  # who waits has no turn yet
+        assert queue.turns.seconds_taken() == 3.0
+    queue.end()
+    assert queue.turns.seconds_taken() == 0
+
+
+def test_work_knows_how_long_it_has_waited():
+    clock, waits, waited = Clock(), [], []
+    turns = Turns(clock)
+
+    def work():
+        seconds_waited.set(waits)
+        with turns.turn():
+            pass
+        with turns.turn():  # which comes at once
+            waited.extend(waits)
+
+    thread = threading.Thread(target=copy_context().run, args=[work])
+    with turns.turn():
+        thread.start()
+        while not turns._waiting:
+            pass
+        clock.now += 2.5
+    thread.join(10)
+    assert waited == [2.5]
