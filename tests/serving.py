@@ -13,8 +13,10 @@ import pytest
 import app
 from ddim.model.engine import Engine
 from ddim.model.weights import save
+from ddim.ui import gradio_cache
 from ddim.ui.serving import launch
 from ddim.ui.settings import Settings
+from ddim.ui.sweeping import SECONDS_KEPT, sweep
 from ddim.ui.tabs.train import Rules
 
 
@@ -44,6 +46,13 @@ def serve(model, folder, species_model=None, dataset="", host="127.0.0.1") -> It
             yield demo.local_url, (runs_dir / "tiny").as_posix(), demo
         finally:
             demo.close(verbose=False)
+
+
+def swept(demo) -> None:
+    """Sweep the files of the page as they are swept in more than an hour."""
+    folder = Path(demo.GRADIO_CACHE)
+    for _ in sweep(folder, gradio_cache.laid_out_files(demo), time.time() + SECONDS_KEPT + 60):
+        pass  # the folder of a test has no lock to touch
 
 
 def settings_of(runs_dir) -> dict[str, Settings]:

@@ -32,6 +32,7 @@ from ddim.runs.folder import FAILED, FINISHED, RUNNING, STOPPED, locked, read_me
 from ddim.runs.process import stop_run
 from ddim.training.config import KidBlock, TrainConfig
 from ddim.training.examples import training_examples, validation_examples
+from ddim.training.learning import new_optimizer
 from ddim.training.report import Report
 from ddim.training.train import train
 from ddim.training.trainer import Trainer
@@ -514,10 +515,22 @@ def test_a_bug_ends_a_run_with_a_status_that_does_not_blame_the_user(tmp_path, d
     assert status.message == expected
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_best_weights(tmp_path, learned):
+@pytest.fixture
+def bursting(monkeypatch):
+    """Let any network burst with its first step."""
+
+    def burst(*arguments, **settings):
+        optimizer = new_optimizer(*arguments, **settings)
+        optimizer.learning_rate = 1e30
+        return optimizer
+
+    monkeypatch.setattr(ddim.training.trainer, "new_optimizer", burst)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_best_weights(tmp_path, learned, bursting):
     run = tmp_path / "run"
     shutil.copytree(learned, run)
-    config = replace(read_config(run), epochs=5, learning_rate=1e30)
+    config = replace(read_config(run), epochs=5, learning_rate_decay="none")
     with pytest.raises(FloatingPointError, match="training diverged. The last good weights are kept."):
         train(config, run)
     status = read_status(run)
@@ -529,10 +542,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_best_weights(tmp_
     assert epochs_of(run) == epochs_of(learned)
 
 
-def test_weights_that_burst_in_the_last_batch_of_an_epoch_are_never_the_best(tmp_path, dataset):
+def test_weights_that_burst_in_the_last_batch_of_an_epoch_are_never_the_best(tmp_path, dataset, bursting):
     run = tmp_path / "run"
     with pytest.raises(FloatingPointError, match="training diverged"):
-        train(tiny_config(dataset, batch_size=32, learning_rate=1e30), run)
+        train(tiny_config(dataset, batch_size=32), run)
     assert read_status(run).state == FAILED
     assert contents(run) == {}
     assert not (run / "checkpoints").exists()
