@@ -21,7 +21,7 @@ from starlette.middleware import Middleware
 
 from ddim.model.turns import seconds_waited
 
-PLACES = 64
+PLACES = 128
 PLACES_OF_ONE = 8
 SECONDS_TO_LISTEN = 5
 SECONDS_TO_TELL = 3
