@@ -43,7 +43,12 @@ def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, pr
         if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
             changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
             raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
-        config = replace(config_of_run(folder), **options)
+        before = config_of_run(folder)
+        config = replace(before, **options)
+        if config.epochs != before.epochs and config.learning_rate_decay != "none":
+            show_last(
+                f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again."
+            )
     else:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
     stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data)

@@ -1,3 +1,4 @@
+import argparse
 import json
 from dataclasses import asdict, replace
 
@@ -9,6 +10,8 @@ from tiny_runs import resume_arguments, start_command, tiny_arguments
 
 import ddim.cli.pictures
 import ddim.cli.train
+from ddim.cli.terminal import output_file
+from ddim.media.images import save_picture
 
 # What design says can be chosen; written down once more, so that no option gets lost.
 TRAIN_OPTIONS = """
@@ -262,3 +265,26 @@ def test_a_bug_is_one_line_that_names_the_file_with_its_traceback(capfd, monkeyp
     assert line == f"ddim: Something went wrong here, and it is not your fault: {log} says what happened."
     assert f"python -m ddim sample --weights {tiny_weights}" in log.read_text()
     assert "in broken" in log.read_text() and "ValueError: operands" in log.read_text()
+
+
+def test_the_folder_of_an_output_is_made_before_the_work(tmp_path):
+    parse = output_file(".png", ".jpg")
+    assert parse(str(tmp_path / "new" / "folder" / "x.PNG")) == tmp_path / "new" / "folder" / "x.PNG"
+    assert (tmp_path / "new" / "folder").is_dir()
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    for text, sentence in (
+        ("x.gif", "must end in .png, .jpg"),
+        ("file/x.png", "cannot"),
+        ("folder.png", "is a folder"),
+    ):
+        with pytest.raises(argparse.ArgumentTypeError, match=sentence):
+            parse(str(tmp_path / text))
+
+
+def test_a_picture_is_written_as_its_name_says(tmp_path):
+    image = np.zeros((8, 8, 3), np.uint8)
+    for suffix, image_format in ((".png", "PNG"), (".jpg", "JPEG"), (".webp", "WEBP")):
+        save_picture(tmp_path / f"x{suffix}", image)
+        with Image.open(tmp_path / f"x{suffix}") as picture:
+            assert picture.format == image_format

@@ -1,11 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 import ddim.model.engine
 from ddim.diffusion.noise import noise_from_seeds
-from ddim.model.engine import Engine
+from ddim.model.engine import TURNS, Engine
 
 NOISY_IMAGES = noise_from_seeds(range(40), (8, 8, 3))
 NOISE_VARIANCES = np.linspace(0.1, 1, 40, dtype=np.float32)
@@ -71,3 +72,21 @@ def test_auto_is_float32_where_bfloat16_does_not_agree(tiny_config, tiny_network
 def test_an_unknown_precision_is_refused(tiny_config, tiny_network, precision):
     with pytest.raises(ValueError, match=f"one of auto, float32, bfloat16, but is {precision!r}"):
         Engine(tiny_config, tiny_network, precision)
+
+
+def test_while_others_wait_a_turn_is_short(tiny_config, tiny_network, monkeypatch):
+    engine, sizes = Engine(tiny_config, tiny_network, "float32"), []
+    run = Engine._run
+    monkeypatch.setattr(Engine, "_run", lambda self, inputs: sizes.append(len(inputs[0])) or run(self, inputs))
+    noisy_images, noise_variances = np.zeros((20, 8, 8, 3), np.float32), np.full(20, 0.5, np.float32)
+    alone = engine(noisy_images, noise_variances)
+    assert sizes == [16, 4]
+    sizes.clear()
+
+    @contextmanager
+    def crowded():
+        yield True
+
+    monkeypatch.setattr(TURNS, "turn", crowded)
+    np.testing.assert_allclose(engine(noisy_images, noise_variances), alone, atol=1e-6)
+    assert sizes == [4] * 5

@@ -16,7 +16,7 @@ from ddim.runs import process
 
 pytestmark = pytest.mark.slow
 
-CALLS_OF_EACH = 8
+CALLS_OF_EACH = 5
 SESSION = "fuzz"
 
 
