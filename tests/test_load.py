@@ -16,7 +16,7 @@ def test_sixteen_visitors_at_once_see_no_wrong_picture_and_no_error_and_leave_no
     save(tiny_model, runs_dir / "tiny" / "best")
     tally, before, after = load(16, 60, f"{os.path.relpath(runs_dir)}/tiny", runs_dir, tmp_path)  # as the page says it
     print(told(tally, before, after))
-    assert tally.num_pictures > 100
+    assert tally.num_pictures > 50
     assert tally.num_wrong == 0
     assert tally.unexplained == {}
     assert after.open_files <= before.open_files + 20  # clients keep a connection for a while
