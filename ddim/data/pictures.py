@@ -6,7 +6,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -68,12 +68,12 @@ def load_dataset(
     key = hashlib.sha256(f"1 {image_size} {source.fingerprint}".encode()).hexdigest()
     kept = _read_cache(cache, key) if cache else None
     if kept is None:
-        left_out, done = list(source.left_out), [0]
+        left_out, numbers = list(source.left_out), count(1)
 
         def progress() -> None:
-            done[0] += 1
-            if done[0] % AT_ONCE == 1:
-                show(f"reading pictures: {done[0]:,} of {source.total:,}")
+            number = next(numbers)
+            if number % AT_ONCE == 1:
+                show(f"reading pictures: {number:,} of {source.total:,}")
 
         train, validation = (_decoded(source, part, image_size, left_out, progress) for part in get_args(Split))
         if not len(train.images) or not len(validation.images):

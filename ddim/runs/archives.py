@@ -42,11 +42,12 @@ def pack_run(run: Path, path: Path) -> None:
     if not (run / RUN_FILES[0]).is_file():
         raise UserError(f"There are no weights in {run.name}: a run writes them after its first epoch.")
     card, weights = read(run / BEST)  # of one epoch, though the run may be replacing them
-    told = {"training": _without_paths(card["training"])} if "training" in card else {}
+    if "training" in card:
+        card["training"] = _without_paths(card["training"])
     contents: dict[str, str | bytes] = {
         f"{BEST}{WEIGHTS_SUFFIX}": weights,
-        f"{BEST}.json": json.dumps(card | told, indent=2) + "\n",
-        "config.json": json.dumps(_without_paths(json.loads((run / "config.json").read_text())), indent=2) + "\n",
+        f"{BEST}.json": json.dumps(card, indent=2) + "\n",
+        "config.json": json.dumps(_config_without_paths(run), indent=2) + "\n",
         # Whole lines only, though the run may be writing one.
         "metrics.jsonl": "".join(json.dumps(line) + "\n" for line in read_metrics(run)),
     }
@@ -75,7 +76,7 @@ def unpack_run(path: Path, run: Path) -> None:
                 with zips.source_of(archive, name) as source:
                     _copy(source, unfinished / name, limit)
         _check_texts(unfinished)
-        write_json(unfinished / "config.json", _without_paths(json.loads((unfinished / "config.json").read_text())))
+        write_json(unfinished / "config.json", _config_without_paths(unfinished))
         network = load(unfinished, "float32").config.network  # refuses what does not fit its card
         if output_bytes(network, BATCH_SIZES[-1]) > MAX_OUTPUT_BYTES:
             raise UserError(
@@ -129,6 +130,10 @@ def unpack_pictures(paths: Iterable[Path], folder: Path) -> Unpacked:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         raw.unlink(missing_ok=True)
+
+
+def _config_without_paths(run: Path) -> dict[str, Any]:
+    return _without_paths(json.loads((run / "config.json").read_text()))
 
 
 def _without_paths(config: dict[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,6 @@ class Report:
 
     def batch(self, progress: Progress, losses: dict[str, float]) -> None:
         """After every batch; `losses` are means of the epoch so far."""
-        self.progress = progress
         now = time.time()
         seconds, self.batch_time = now - self.batch_time, now
         # An average over the last ten steps or so, in which outliers such as compiling and checkpoints soon fade.

@@ -234,11 +234,16 @@ def test_a_card_whose_parts_are_damaged_is_refused(shipped, damage):
     assert_one_clear_sentence(error, "tiny")
 
 
+def claim_widths(shipped, widths):
+    """Let the card say that the network has other widths than it has."""
+    card = load_card(shipped)
+    card["model"]["network"]["widths"] = widths
+    shipped.with_name("tiny.json").write_text(json.dumps(card))
+
+
 @pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")  # Keras warns before it raises
 def test_a_card_of_another_network_is_refused(shipped):
-    card = load_card(shipped)
-    card["model"]["network"]["widths"] = [4, 16]
-    shipped.with_name("tiny.json").write_text(json.dumps(card))
+    claim_widths(shipped, [4, 16])
     with pytest.raises(ValueError) as error:
         load("tiny")
     assert_one_clear_sentence(error, "tiny")
@@ -246,9 +251,7 @@ def test_a_card_of_another_network_is_refused(shipped):
 
 def test_a_card_of_a_network_that_is_larger_than_its_file_is_refused_before_anything_is_built(shipped, monkeypatch):
     monkeypatch.setattr(ddim.model.weights, "build_unet", lambda config: pytest.fail("A network was built."))
-    card = load_card(shipped)
-    card["model"]["network"]["widths"] = [1000, 1000]
-    shipped.with_name("tiny.json").write_text(json.dumps(card))
+    claim_widths(shipped, [1000, 1000])
     with pytest.raises(UserError) as error:
         load("tiny")
     assert_one_clear_sentence(error, "tiny.weights.h5 is too small for the network that its card describes")
