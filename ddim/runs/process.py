@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ddim.errors import UserError
 from ddim.model.weights import WEIGHTS_DIR
-from ddim.runs.folder import STOP, is_locked
+from ddim.runs.folder import STOP, is_locked, recorded
 
 ON, OFF = ("on", "1", "true", "yes"), ("off", "0", "false", "no")
 # Pages answer first.
@@ -36,7 +36,7 @@ def training_refusal() -> str | None:
 
 
 def start_run(run: Path, arguments: list[str]) -> None:
-    """Start `python -m ddim train` with these arguments in the folder `run`, and return once it holds the run.
+    """Start `python -m ddim train` with these arguments in the folder `run`, and return once the run is on record.
 
     The process outlives this one and does not hear its Ctrl-C. Raises UserError if training is refused here, or
     with the last words of a process that could not begin.
@@ -57,7 +57,7 @@ def start_run(run: Path, arguments: list[str]) -> None:
             start_new_session=True,
         )
     threading.Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie
-    while not is_locked(run):
+    while not is_locked(run) or run not in recorded(run.parent):
         if process.poll() is not None:
             raise UserError((run / "train.log").read_text().strip().rpartition("\n")[2].removeprefix("ddim: "))
         time.sleep(0.1)

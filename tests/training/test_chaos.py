@@ -9,7 +9,7 @@ import time
 import pytest
 from tiny_runs import epochs_of, last_checkpoint, resume_arguments, start_command, tiny_arguments
 
-from ddim.runs.folder import FINISHED, RUNNING, STOPPED, is_locked, read_status, sample_grids
+from ddim.runs.folder import FINISHED, RUNNING, STOPPED, is_locked, read_status, recorded, sample_grids
 from ddim.runs.process import delete_run, start_run, stop_run
 
 pytestmark = pytest.mark.slow
@@ -116,11 +116,12 @@ def test_a_run_that_has_not_begun_to_learn_is_stopped_at_once(tmp_path, dataset,
     assert not (run / "checkpoints").exists()
 
 
-def test_a_run_started_from_afar_is_one_process_s_alone_until_it_is_stopped(tmp_path, dataset, monkeypatch):
+def test_a_run_started_from_afar_is_on_record_and_one_process_s_alone_until_stopped(tmp_path, dataset, monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.delenv("DDIM_TRAINING", raising=False)
     run = tmp_path / "run"
     start_run(run, tiny_arguments(dataset, run, epochs=10_000)[5:])
+    assert run in recorded(tmp_path)
     while not (process := read_status(run).process):
         assert is_locked(run)
         time.sleep(0.01)
