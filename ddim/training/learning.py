@@ -150,7 +150,7 @@ class AfterEachBatch(keras.callbacks.Callback):
         """Do all of this. Raises FloatingPointError for a loss that is not finite."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()  # while it fits, JAX holds the weights elsewhere
-        self.stop.unsaved = True
+        self.stop.at_once = False
         self.progress.step += 1
         self.average()
 

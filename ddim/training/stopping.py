@@ -20,20 +20,32 @@ class StopNow(BaseException):
 
 @dataclass
 class StopRequest:
-    """What asked a run to stop, and whether it has learned anything that is not saved yet.
+    """What asked a run to stop, and whether it then stops wherever it stands.
 
     Attributes:
         asked_by: The signal that came first, or None. The file counts as SIGTERM.
-        unsaved: With something to save, a request is only noted, for the run to see after its batch.
+        at_once: Whether a request raises StopNow. Otherwise it is only noted, for the run to see after its batch: while
+            there is something to save, and while it is being saved.
     """
 
     asked_by: signal.Signals | None = None
-    unsaved: bool = False
+    at_once: bool = False
+
+    @contextmanager
+    def heard_at_once(self) -> Iterator[None]:
+        """Raise StopNow for a request that has come or comes meanwhile, except while `at_once` is set to False."""
+        if self.asked_by:
+            raise StopNow
+        self.at_once = True
+        try:
+            yield
+        finally:
+            self.at_once = False
 
 
 @contextmanager
 def stop_requests(run: Path) -> Iterator[StopRequest]:
-    """Note requests to stop the run meanwhile. Raises StopNow at once if there is nothing to save.
+    """Note requests to stop the run meanwhile, or raise StopNow, as StopRequest says.
 
     A second Ctrl-C ends the process as Ctrl-C does elsewhere.
     """
@@ -43,7 +55,7 @@ def stop_requests(run: Path) -> Iterator[StopRequest]:
         if request.asked_by is None:
             request.asked_by = signal.Signals(number)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            if not request.unsaved:
+            if request.at_once:
                 raise StopNow
 
     kinds = (signal.SIGINT, signal.SIGTERM)

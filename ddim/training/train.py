@@ -37,18 +37,19 @@ def train(
         if not (run / "config.json").exists():
             write_json(run / "config.json", asdict(config))
         try:
-            # Pictures first, Keras after them: what is wrong with a data set is reported at once.
-            dataset = load_dataset(config.dataset, config.model.network.image_size, show, run / PICTURES)
-            report.pictures = dataset.summary
-            report.status(RUNNING, "Compiling the network.")
-            from ddim.training.devices import resolved_precision
-            from ddim.training.trainer import Trainer
+            with stop.heard_at_once():
+                # Pictures first, Keras after them: what is wrong with a data set is reported at once.
+                dataset = load_dataset(config.dataset, config.model.network.image_size, show, run / PICTURES)
+                report.pictures = dataset.summary
+                report.status(RUNNING, "Compiling the network.")
+                from ddim.training.devices import resolved_precision
+                from ddim.training.trainer import Trainer
 
-            config = replace(config, precision=resolved_precision(config.precision))
-            trainer = Trainer(config, run, report, dataset, stop, accept_changed_data)
-            write_json(run / "config.json", asdict(config))  # a run keeps its precision wherever it goes on
-            tell(dataset.summary)
-            trainer.run_epochs()
+                config = replace(config, precision=resolved_precision(config.precision))
+                trainer = Trainer(config, run, report, dataset, stop, accept_changed_data)
+                write_json(run / "config.json", asdict(config))  # a run keeps its precision wherever it goes on
+                tell(dataset.summary)
+                trainer.run_epochs()
         except StopNow:  # nothing is lost
             pass
         except (UserError, OSError, FloatingPointError) as error:

@@ -114,7 +114,7 @@ class Trainer:
 
     def run_epochs(self) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
-        while self.progress.epochs_done < self.config.epochs:
+        while self.progress.epochs_done < self.config.epochs and not self.stop.asked_by:
             self.learn()
             val_losses = {} if self.stop.asked_by else self._validation_losses()
             self._save_checkpoint()
@@ -200,8 +200,9 @@ class Trainer:
         return variables | optimizer_state(self.optimizer, self.learner.trainable_variables)
 
     def _save_checkpoint(self) -> None:
+        self.stop.at_once = False
         save_checkpoint(self.run / "checkpoints", self.progress, self._variables())
-        self.stop.unsaved = False
+        self.stop.at_once = True
         self.checkpoint_time = time.monotonic()
 
 

@@ -295,6 +295,26 @@ def test_a_run_is_stopped_while_it_measures_and_then_measures_anew(tmp_path, dat
     assert_same_run(run, tmp_path / "whole", apart_from=())
 
 
+@pytest.mark.parametrize("saving", [1, 2], ids=["before measuring", "after measuring"])
+def test_a_request_amid_saving_waits_until_all_is_saved(tmp_path, dataset, monkeypatch, saving):
+    calls = []
+
+    def replace_old_and_ask(source, destination):
+        calls.append(destination)
+        if len(calls) == saving:
+            assert not destination.exists()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return rename(source, destination)
+
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", replace_old_and_ask)
+    run = tmp_path / "run"
+    assert train(tiny_config(dataset), run) == signal.SIGTERM
+    assert (read_status(run).state, read_status(run).step) == (STOPPED, STEPS_PER_EPOCH)
+    assert [path.name for path in (run / "checkpoints").iterdir()] == [f"step_{STEPS_PER_EPOCH:08d}"]
+    assert len(epochs_of(run)) == saving - 1
+
+
 def test_a_second_ctrl_c_does_not_wait_for_anything(tmp_path, dataset, every_batch):
     def twice():
         send(signal.SIGINT)()
