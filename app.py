@@ -28,9 +28,9 @@ def build(runs_dir: str, rules: train.Rules = train.EVERYDAY) -> gr.Blocks:
             for name, tab in TABS.items():
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"tab-{name}", render_children=True):
                     parts[name] = tab.build(runs_dir)
-            with gr.Tab("Train", id="train", render_children=True):
+            with gr.Tab("Train", id="train", elem_id="tab-train", render_children=True):
                 train.build(demo, runs_dir, [part.settings for part in parts.values()], rules)
-        handover.wire(demo, tabs, [*TABS, "train"], parts, handover.lay_out(), runs_dir)
+        handover.wire(demo, tabs, parts, handover.lay_out(), runs_dir)
     gradio_cache.forget_files(demo)
     edge.guard(demo)
     return gradio_queue.open_queue(demo)

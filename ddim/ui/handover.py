@@ -1,18 +1,19 @@
 """What goes from tab to tab: settings from an address or a file, a picture sent on, and the last results."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
 from ddim.errors import UserError
-from ddim.making.plane import Stops
+from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
 from ddim.media import embedded
-from ddim.ui import history, settings
-from ddim.ui.edge import errors_shown
+from ddim.notation import counted, written_numbers
+from ddim.ui import history, settings, showing
 from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.reproduce import MAKE_ABSOLUTE, Tab
 
@@ -27,102 +28,175 @@ OPEN_TAB = """() => {
 MAKE_ALL_ABSOLUTE = f"(...addresses) => addresses.map({MAKE_ABSOLUTE})"
 
 
-def lay_out() -> gr.File:
-    """Lay out what is below the tabs: where to drop a file, and the last results. Returns the former."""
-    with gr.Row(elem_classes="below"):
-        with gr.Accordion("Bring back a picture or film made here", open=False):
-            dropped = gr.File(label="Its settings are inside it", file_types=FILES, height=150)
-        with gr.Column():
-            history.lay_out()
-    return dropped
+class Page(NamedTuple):
+    """All tabs, those that make pictures by name, and which of these is to make what its controls ask for."""
+
+    tabs: gr.Tabs
+    parts: Mapping[str, Tab]
+    wanted: gr.Textbox
+    runs_dir: str
+
+    def outputs(self) -> list[Any]:
+        """What `updates` are for."""
+        components: list[Any] = [self.tabs, self.wanted]
+        for tab in self.parts.values():
+            components += [*(setting.control for setting in tab.settings.values()), *tab.statuses, *tab.first]
+        return components
+
+    def updates(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        held: Mapping[str, Any] | None = None,
+        *,
+        opens: bool = True,
+        at_most: int | None = None,
+    ) -> list[Any]:
+        """Updates by which a tab gets these settings and makes what they ask for; for more pictures it asks first.
+
+        `held` is what those of its controls that a value can be added to hold now, if a picture is sent.
+        """
+        kept, warnings = settings.read(self.parts[name].settings, values, self.runs_dir, held)
+        if warnings:
+            gr.Warning(html.escape(" ".join(warnings), quote=False))
+        if held and (told := _left_behind(values, kept, held)):
+            gr.Info(told)
+        count = showing.num_pictures(name, kept)
+        asks = at_most is not None and count > at_most
+        updates: list[Any] = [gr.Tabs(selected=name) if opens else gr.skip(), name if count and not asks else ""]
+        for one, tab in self.parts.items():
+            is_emptied = one == name and count > 0
+            updates += settings.updates_of(tab.settings, kept if one == name else {}, self.runs_dir)
+            updates += [showing.asks(name, count) if one == name and asks else gr.skip() for _ in tab.statuses]
+            updates += [None if is_emptied else gr.skip() for _ in tab.first]
+        return updates
 
 
-def wire(
-    demo: gr.Blocks, tabs: gr.Tabs, ids: Sequence[str], parts: Mapping[str, Tab], dropped: gr.File, runs_dir: str
-) -> None:
-    """Wire the tabs with these ids to each other; those that make pictures have `parts`."""
-    demo.load(None, None, tabs, js=OPEN_TAB % list(ids), **PRIVATE)
-    _wire_address(demo, parts, runs_dir)
-    _wire_dropping(tabs, parts, dropped, runs_dir)
-    for tab in parts.values():
+def lay_out() -> gr.UploadButton:
+    """Lay out where a file is brought back for those who cannot drop it."""
+    with gr.Row(elem_classes="bring-back"):
+        return gr.UploadButton("Bring back a picture or film made here", file_types=FILES, size="sm", scale=0)
+
+
+def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.UploadButton, runs_dir: str) -> None:
+    """Wire the tabs to each other; those that make pictures have `parts`."""
+    page = Page(tabs, parts, gr.Textbox(visible=False), runs_dir)
+    all_tabs = [one for one in tabs.children if isinstance(one, gr.Tab)]
+    demo.load(None, None, tabs, js=OPEN_TAB % [one.id for one in all_tabs], **PRIVATE)
+    _wire_address(demo, page)
+    _wire_dropping(dropped, page)
+    for name, tab in parts.items():
         for made in tab.made:
             history.add_after(made, tab.column.address, **PRIVATE)
-        for name, button in tab.column.send.items():
-            _wire_sending(button, tab, tabs, name, parts[name], runs_dir)
+            made.then(None, tab.column.address, None, js=showing.follow(name), **PRIVATE)
+        for destination, button in tab.column.send.items():
+            _wire_sending(button, tab, destination, page)
+        _wire_history(tab.history, page)
+    for one in all_tabs:
+        name = str(one.id)
+        address = parts[name].column.address if name in parts else None
+        one.select(None, address, None, js=showing.follow(name), **PRIVATE)
 
 
-def _wire_address(demo: gr.Blocks, parts: Mapping[str, Tab], runs_dir: str) -> None:
+def _wire_address(demo: gr.Blocks, page: Page) -> None:
     def restore(request: gr.Request) -> list[Any]:
-        opened = request.query_params.get("tab", next(iter(parts)))
-        return _updates_of_all(parts, opened, settings.told(request.query_params), runs_dir)
+        opened = request.query_params.get("tab", "")
+        name = opened if opened in page.parts else next(iter(page.parts))
+        values = settings.told(request.query_params) if opened in ("", name) else {}
+        return page.updates(name, values, opens=False, at_most=showing.AT_MOST)
 
-    restored = demo.load(restore, None, _controls_of_all(parts), show_progress="hidden", api_visibility="private")
-    addresses = [tab.column.address for tab in parts.values()]
+    restored = demo.load(restore, None, page.outputs(), show_progress="hidden", api_visibility="private")
+    addresses = [tab.column.address for tab in page.parts.values()]
     restored.then(None, addresses, addresses, js=MAKE_ALL_ABSOLUTE, **PRIVATE)
+    _make_after(restored, page)
 
 
-def _wire_dropping(tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.File, runs_dir: str) -> None:
+def _wire_dropping(dropped: gr.UploadButton, page: Page) -> None:
     def bring_back(file: str | None) -> list[Any]:
         if not file:
-            return [gr.skip()] * (1 + len(_controls_of_all(parts)))
-        with errors_shown():
-            content = embedded.read(file)
-            if content.get("command") == "train":
-                raise UserError(f"{Path(file).name} has no settings to bring back: it shows a training run.")
-            try:
-                recipe = Recipe.from_json(content)
-            except UserError as error:
-                raise UserError(f"{Path(file).name} cannot be brought back. {error}") from error
-        tab = settings.tab_of(recipe)
-        return [gr.Tabs(selected=tab), *_updates_of_all(parts, tab, settings.values_of(recipe), runs_dir)]
+            return [gr.skip()] * len(page.outputs())
+        content = embedded.read(file)
+        if content.get("command") == "train":
+            raise UserError(f"{Path(file).name} has no settings to bring back: it shows a training run.")
+        try:
+            recipe = Recipe.from_json(content)
+        except UserError as error:
+            raise UserError(f"{Path(file).name} cannot be brought back. {error}") from error
+        return page.updates(settings.tab_of(recipe), settings.values_of(recipe))
 
     one_at_a_time = REFUSING | {"concurrency_limit": 1}
-    brought = dropped.upload(bring_back, dropped, [tabs, *_controls_of_all(parts)], **one_at_a_time)
-    for event in (brought.success, brought.failure):
-        event(None, None, dropped, js="() => null", **PRIVATE)  # room for the next file
+    _make_after(dropped.upload(bring_back, dropped, page.outputs(), **one_at_a_time), page)
 
 
-def _wire_sending(button: gr.Button, sender: Tab, tabs: gr.Tabs, name: str, destination: Tab, runs_dir: str) -> None:
-    adding = [one for one, setting in destination.settings.items() if setting.add]
+def _wire_sending(button: gr.Button, sender: Tab, name: str, page: Page) -> None:
+    adding = _adding(page.parts[name])
 
     def send(content: dict[str, Any] | None, *held: Any) -> list[Any]:
-        with errors_shown():
-            if not content:
-                raise UserError("There is nothing to take along yet: make a picture first.")
-            recipe = Recipe.from_json(content)
-            if recipe.place and name != "interpolate":
-                raise UserError("This picture lies between seeds, so it has no seed of its own to take along.")
-        held_by_name = dict(zip(adding, held, strict=True))
-        values = settings.values_of(recipe)
-        if name == "interpolate" and recipe.config.class_name and len(recipe.seeds) == 1:
-            # The stop keeps the class of the picture, whatever the next picture sent shows.
-            stop = Stops(tuple(recipe.seeds), (recipe.config.class_name,))
-            values |= {"seeds": stop.written(), "class_name": ""}
-        updates = _updates(destination.settings, values, runs_dir, held_by_name)
-        return [gr.Tabs(selected=name), *updates]
+        if not content:
+            raise UserError("There is nothing to take along yet: make a picture first.")
+        recipe = Recipe.from_json(content)
+        if recipe.place and name != "interpolate":
+            raise UserError("This picture lies between seeds, so it has no seed of its own to take along.")
+        return page.updates(name, _values_for(name, recipe), dict(zip(adding, held, strict=True)))
 
-    inputs = [sender.column.recipe, *(destination.settings[one].control for one in adding)]
-    outputs = [tabs, *(setting.control for setting in destination.settings.values())]
-    button.click(send, inputs, outputs, preprocess=False, **REFUSING)
+    inputs = [sender.column.recipe, *adding.values()]
+    sent = button.click(send, inputs, page.outputs(), preprocess=False, **REFUSING)
+    _make_after(sent, page)
 
 
-def _controls_of_all(parts: Mapping[str, Tab]) -> list[Any]:
-    return [setting.control for tab in parts.values() for setting in tab.settings.values()]
+def _wire_history(results: gr.HTML, page: Page) -> None:
+    adding = _adding(page.parts["interpolate"])
+
+    def show_again(chosen: gr.EventData, *held: Any) -> list[Any]:
+        query = dict(parse_qsl(str(getattr(chosen, "address", "")).removeprefix("?")))
+        values = settings.told(query)
+        if getattr(chosen, "as_stop", False):
+            return page.updates("interpolate", _as_stop(values), dict(zip(adding, held, strict=True)))
+        name = query.get("tab", "")
+        return page.updates(name if name in page.parts else next(iter(page.parts)), values)
+
+    inputs = list(adding.values())
+    _make_after(results.select(show_again, inputs, page.outputs(), preprocess=False, **REFUSING), page)
 
 
-def _updates_of_all(parts: Mapping[str, Tab], chosen: str, values: Mapping[str, Any], runs_dir: str) -> list[Any]:
-    """Updates of `_controls_of_all`, where the values are for one tab."""
-    return [
-        update
-        for name, tab in parts.items()
-        for update in _updates(tab.settings, values if name == chosen else {}, runs_dir)
-    ]
+def _make_after(shown: gr.events.Dependency, page: Page) -> None:
+    shown.then(None, page.wanted, None, js=showing.MAKE, **PRIVATE)
 
 
-def _updates(
-    of_tab: settings.Settings, values: Mapping[str, Any], runs_dir: str, held: Mapping[str, Any] | None = None
-) -> list[Any]:
-    kept, warnings = settings.read(of_tab, values, runs_dir, held)
-    for warning in warnings:
-        gr.Warning(html.escape(warning, quote=False))
-    return settings.updates_of(of_tab, kept, runs_dir)
+def _adding(tab: Tab) -> dict[str, Any]:
+    """The controls that the value of a picture can be added to."""
+    return {name: setting.control for name, setting in tab.settings.items() if setting.add}
+
+
+def _values_for(name: str, recipe: Recipe) -> dict[str, Any]:
+    values = settings.values_of(recipe)
+    return _as_stop(values) if name == "interpolate" and len(recipe.seeds) == 1 and not recipe.place else values
+
+
+def _as_stop(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a picture as a stop, which keeps its class, whatever the next picture sent shows."""
+    class_name = values.get("class_name")
+    if not class_name:
+        return dict(values)
+    stop = Stops((settings.read_number("seed", values["seed"]),), (str(class_name),))
+    return {**values, "seeds": stop.written(), "class_name": ""}
+
+
+def _left_behind(values: Mapping[str, Any], kept: Mapping[str, Any], held: Mapping[str, Any]) -> str:
+    """A word about seeds that a tab had no room for, and about those that made room."""
+    if "seeds" not in kept or "seeds" not in values:
+        return ""
+    now, sent = _seeds(kept["seeds"]), _seeds(values["seeds"])
+    left = [seed for seed in sent if seed not in now]
+    gone = [seed for seed in _seeds(held.get("seeds")) if seed not in now]
+    sentences = [f"There was no room for {counted(len(left), 'seed')} more."] if left else []
+    sentences += [f"In place of {'seeds' if len(gone) > 1 else 'seed'} {written_numbers(gone)}."] if gone else []
+    return " ".join(sentences)
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    """The seeds that a field holds, none if it holds something else."""
+    try:
+        return parse_stops(value, 1, settings.MAX_SEEDS).seeds
+    except (UserError, TypeError):
+        return ()

@@ -45,7 +45,8 @@ def read_number(name: str, value: Any) -> Any:
     if not minimum <= number <= maximum or (is_whole and not number.is_integer()):
         kind = "a whole number" if is_whole else "a number"
         name = label.split(":")[0]
-        raise UserError(f"{name} must be {kind} from {minimum} to {maximum}, but is {value!r}.")
+        told = "is empty" if value in (None, "") else f"is {value!r}"
+        raise UserError(f"{name} must be {kind} from {minimum} to {maximum}, but {told}.")
     return int(number) if is_whole else number
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe
@@ -14,6 +15,17 @@ from ddim.ui.snippets import is_of_file, snippet_of
 
 DESTINATIONS = {"generate": "Generate", "compare": "Compare", "interpolate": "Interpolate", "animate": "Animate"}
 MAKE_ABSOLUTE = "(address) => address && new URL(address, window.location.href).href"
+# By what a phone shares with; elsewhere to the clipboard, which browsers keep from pages that came unencrypted.
+SHARE = """async (address) => {
+    const url = new URL(address || window.location.href, window.location.href).href;
+    if (navigator.share && matchMedia("(pointer: coarse)").matches) {
+        await navigator.share({title: document.title, url}).catch(() => {});
+        return "Share";
+    }
+    await navigator.clipboard?.writeText(url);
+    return navigator.clipboard ? "Copied" : "Copy the address above";
+}"""
+UNSAY = '() => new Promise((resolve) => setTimeout(() => resolve("Share"), 2000))'
 
 
 class Column(NamedTuple):
@@ -28,11 +40,23 @@ class Column(NamedTuple):
 
 
 class Tab(NamedTuple):
-    """What other tabs and addresses need from a tab. After each of `made` its column is about a new result."""
+    """What other tabs and addresses need from a tab.
+
+    Attributes:
+        settings: Its controls.
+        column: What says how to make its result again.
+        made: Events after which the column is about a new result.
+        statuses: Where the tab says how far it has got.
+        history: The visitor's last results.
+        first: What shows a result before any is asked for; an address of another one empties it.
+    """
 
     settings: Settings
     column: Column
     made: Sequence[Dependency]
+    statuses: Sequence[gr.HTML]
+    history: gr.HTML
+    first: Sequence[Component] = ()
 
 
 def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Column:
@@ -44,6 +68,8 @@ def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Colum
             buttons=["copy"],
             interactive=False,
         )
+        share = gr.Button("Share", size="sm", elem_classes="share")
+        share.click(None, address, share, js=SHARE, **PRIVATE).then(None, None, share, js=UNSAY, **PRIVATE)
         snippet = _snippet(recipe)
         with gr.Accordion("Recipe, as in the text of each file", open=False):
             shown = gr.JSON(recipe.to_json() if recipe else None, show_label=False, buttons=["copy"])

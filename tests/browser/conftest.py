@@ -41,7 +41,7 @@ def open_tab(browser, served):
         tab = contexts[-1].new_page()
         tab.set_default_timeout(20_000)
         tab.goto(f"{address.rstrip('/')}/{query}" + ("" if "weights=" in query else f"&weights={weights}"))
-        tab.wait_for_function("document.querySelector('.again textarea')?.value.startsWith('http')")
+        tab.wait_for_function("window.playground?.isSettled()")
         return tab
 
     yield open_tab

@@ -92,7 +92,7 @@ def test_each_step_is_reported(client, weights, monkeypatch):
         ({"seed": -1}, "Seed must be a whole number from 0 to 4294967295, but is -1."),
         ({"seed": 2**32}, "Seed must be a whole number from 0 to 4294967295, but is 4294967296."),
         ({"seed": 10**400}, "Seed must be a whole number from 0 to 4294967295, but is 1"),
-        ({"seed": None}, "Seed must be a whole number from 0 to 4294967295, but is None."),
+        ({"seed": None}, "Seed must be a whole number from 0 to 4294967295, but is empty."),
         ({"seed": "seven"}, "Seed must be a whole number from 0 to 4294967295, but is 'seven'."),
         ({"seed": [7]}, "Seed must be a whole number from 0 to 4294967295, but is [7]."),
         ({"seed": 2**32 - 1}, "3 pictures from seed 4294967295 on do not fit."),

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 
 import app
 from ddim.diffusion.sampling import SampleConfig
+from ddim.errors import UserError
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import save_png
 from ddim.model.weights import read_card, save
@@ -45,7 +45,7 @@ FOREIGN = {"seed": "7", "steps": 30, "sampler": "dpmpp_2m", "prompt": "rose", "v
 @pytest.mark.parametrize("told", [FOREIGN, {**FOREIGN, "seed": 7}, {"seed": 7, "weights": "x"}], ids=json.dumps)
 def test_settings_of_another_program_are_refused_and_not_half_taken(dropping, tmp_path, told):
     save_png(tmp_path / "rose.png", PICTURE, told)
-    with pytest.raises(gr.Error, match="^'rose.png cannot be brought back. This was not made here"):
+    with pytest.raises(UserError, match="^rose.png cannot be brought back. This was not made here"):
         dropping.fn(str(tmp_path / "rose.png"))
 
 

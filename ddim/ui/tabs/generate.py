@@ -18,7 +18,7 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.media import embedded
 from ddim.media.images import default_columns, to_uint8
 from ddim.model.weights import available, find
-from ddim.ui import controls, live_view, reading, reproduce, run_button
+from ddim.ui import controls, history, live_view, reading, reproduce, run_button, showing
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
@@ -32,7 +32,7 @@ INTRODUCTION = (
 
 # In the browser, so that it takes no round trip. The seeds thrown are short enough to be read out to a friend.
 THROW_DICE = "() => Math.floor(Math.random() * 1000000)"
-DRAW_SEED = f"(seed, new_seed) => new_seed ? ({THROW_DICE})() : seed"
+DRAW_SEED = f"(seed, new_seed) => {showing.KEEPS_SEED} || !new_seed ? seed : ({THROW_DICE})()"
 
 
 class Controls(NamedTuple):
@@ -76,12 +76,16 @@ def build(runs_dir: str) -> reproduce.Tab:
         }
         with gr.Column(elem_classes="pictures"):
             view = _lay_out_pictures(first_pictures)
+            results = history.lay_out()
         with gr.Column(elem_classes="again"):
             column = reproduce.lay_out("generate", settings, first_recipe)
     view = view._replace(recipe=column.recipe, status=run.status, recipe_of_all=gr.State(first_recipe))
     generated = _wire_generation(run, chosen, view, runs_dir)
     reproduce.follow_gallery(view.gallery, view.recipe_of_all, column)
-    return reproduce.Tab(settings, column, [reproduce.describe_run(generated, column)])
+    made = [reproduce.describe_run(generated, column)]
+    return reproduce.Tab(
+        settings, column, made, [run.status], results, [view.gallery, column.address, column.snippet, column.recipe]
+    )
 
 
 def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, runs_dir: str) -> Dependency:

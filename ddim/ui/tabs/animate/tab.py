@@ -15,7 +15,7 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import ExportConfig
 from ddim.media.images import to_uint8
 from ddim.notation import written_numbers
-from ddim.ui import controls, export, live_view, player, reading, reproduce, run_button
+from ddim.ui import controls, export, history, live_view, player, reading, reproduce, run_button
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
@@ -64,6 +64,7 @@ def build(runs_dir: str) -> reproduce.Tab:
         }
         with gr.Column(elem_classes="pictures"):
             view = _lay_out_pictures()
+            results = history.lay_out()
         with gr.Column(elem_classes="again"):
             column = reproduce.lay_out("animate", settings)
             panel = export.lay_out(ExportConfig())
@@ -72,7 +73,8 @@ def build(runs_dir: str) -> reproduce.Tab:
     animated = _wire_run(run, chosen, view, runs_dir)
     reproduce.follow_gallery(view.gallery, view.recipe_of_all, column)
     export.wire(panel, view.made)
-    return reproduce.Tab(settings, column, [reproduce.describe_run(animated, column)])
+    made = [reproduce.describe_run(animated, column)]
+    return reproduce.Tab(settings, column, made, [run.status], results)
 
 
 def read_seeds(value: Any) -> str:

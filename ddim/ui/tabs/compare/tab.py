@@ -11,7 +11,7 @@ from gradio.events import Dependency
 from ddim.making.compare import PLAYBACK, Cell, compare, save_comparison
 from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name
-from ddim.ui import controls, export, live_view, reproduce, run_button
+from ddim.ui import controls, export, history, live_view, reproduce, run_button
 from ddim.ui.handlers import PRIVATE, selected_of
 from ddim.ui.limits import check_work
 from ddim.ui.tabs.compare import plot, settings, slider, table
@@ -61,6 +61,7 @@ def build(runs_dir: str) -> reproduce.Tab:
             chosen = settings.lay_out(runs_dir)
         with gr.Column(elem_classes="pictures"):
             view, pair = _lay_out_pictures()
+            results = history.lay_out()
         of_tab = settings.settings_of(chosen, runs_dir)
         with gr.Column(elem_classes="again"):
             column = reproduce.lay_out("compare", of_tab)
@@ -71,7 +72,8 @@ def build(runs_dir: str) -> reproduce.Tab:
     settings.wire(chosen, runs_dir)
     _wire_selection(view, pair, column)
     export.wire(panel, view.made, save)
-    return reproduce.Tab(of_tab, column, [reproduce.describe_run(compared, column)])
+    made = [reproduce.describe_run(compared, column)]
+    return reproduce.Tab(of_tab, column, made, [run.status], results)
 
 
 def save(made: Made, folder: Path, suffix: str, config: ExportConfig) -> Path:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from ddim.making.walk import WalkConfig, playback
 from ddim.media.animation import ExportConfig
-from ddim.ui import controls, export, reproduce, run_button
+from ddim.ui import controls, export, history, reproduce, run_button
 from ddim.ui.reading import read_number
 from ddim.ui.settings import Setting
 from ddim.ui.tabs.interpolate import plane, settings, walk
@@ -33,6 +33,7 @@ def build(runs_dir: str) -> reproduce.Tab:
                 walk_pictures = walk.lay_out()
             with gr.Column(elem_classes="plane-only"):
                 plane_pictures = plane.lay_out()
+            results = history.lay_out()
         of_tab = settings.settings_of(chosen, runs_dir)
         of_tab |= {
             "across": Setting(plane_pictures.across, partial(read_number, "across")),
@@ -50,4 +51,5 @@ def build(runs_dir: str) -> reproduce.Tab:
     shown = plane.wire_points(chosen, plane_pictures, column, runs_dir)
     for event in (walked, made):
         controls.tell_precision(event.success, chosen.weights, chosen.sampling.precision, runs_dir)
-    return reproduce.Tab(of_tab, column, [reproduce.describe_run(event, column) for event in (walked, made, *shown)])
+    described = [reproduce.describe_run(event, column) for event in (walked, made, *shown)]
+    return reproduce.Tab(of_tab, column, described, [run_walk.status, run_plane.status], results)

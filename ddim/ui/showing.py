@@ -1,0 +1,47 @@
+"""A result that is asked for by something else than the button of its tab: an address, a file, an earlier result."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ddim.making.plane import parse_stops
+from ddim.making.walk import WalkConfig
+
+AT_MOST = 16  # pictures that an address makes for whoever opens it; for more, they are asked
+MAX_SEEDS = 64
+
+SCRIPTS = "".join(
+    f"<script>{Path(__file__).with_name(name).read_text(encoding='utf-8')}</script>"
+    for name in ("showing.js", "history.js", "dropping.js")
+)
+MAKE = "(tab) => { window.playground.make(tab); }"
+KEEPS_SEED = "window.playground.keepsSeed()"
+
+
+def follow(tab: str) -> str:
+    """JavaScript that has the address bar say what this tab, if it is in sight, has made."""
+    return f"(address) => window.playground.follow({tab!r}, address)"
+
+
+def asks(tab: str, num_pictures: int) -> str:
+    """What a tab says, as HTML, before it makes more pictures than an address may ask for by itself."""
+    return f'<button type="button" class="show-these" data-make="{tab}">Show these {num_pictures} pictures</button>'
+
+
+def num_pictures(tab: str, kept: Mapping[str, Any]) -> int:
+    """How many pictures a tab makes with these settings, as they were read; 0 if they name no seed."""
+    if "seeds" not in kept:
+        return int(kept.get("num_images", 1)) if "seed" in kept else 0
+    num_seeds = len(parse_stops(kept["seeds"], 1, MAX_SEEDS).seeds)
+    if tab == "compare":
+        axes = (kept.get(name) for name in ("solvers", "class_names"))
+        texts = (str(kept.get(name) or 1).split(",") for name in ("num_steps", "guidances"))
+        count = num_seeds * (2 if kept.get("against") else 1)
+        for axis in (*axes, *texts):
+            count *= max(1, len(axis or ()))
+        return count
+    if tab == "interpolate" and kept.get("mode") == "plane":
+        return int(kept.get("size", 1)) ** 2
+    if tab == "interpolate":
+        return int(kept.get("frames", WalkConfig().frames)) * (num_seeds - 1 + bool(kept.get("loop")))
+    return num_seeds
