@@ -40,6 +40,12 @@ window.playground = (() => {
     history.replaceState(history.state, "", url.search.replaceAll("%2C", ",").replaceAll("%3A", ":"));
   }
 
+  // Gradio then hears no button, and loads the page anew as soon as it can: the address bar has what was shown.
+  const LOST = "Connection to the server was lost";
+  const isLost = () => [...document.querySelectorAll(".toast-body")].some((one) => one.textContent.includes(LOST));
+  const watch = () => document.body.classList.toggle("connection-lost", isLost());
+  new MutationObserver(watch).observe(document.documentElement, {childList: true, subtree: true});
+
   document.addEventListener("click", ({target}) => {
     const tab = target.closest?.("[data-make]")?.dataset.make;
     if (tab) make(tab);
