@@ -3,9 +3,13 @@
 import re
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 
+import ddim
 from ddim.media.embedded import read
+
+UNIPC = {"solver": "unipc", "node_placement": "inclusive"}
 
 
 def run_button(tab):
@@ -46,16 +50,106 @@ def test_ctrl_enter_generates_and_each_picture_carries_its_recipe(open_tab, serv
     run_button(tab).wait_for()
 
 
-def test_while_pictures_form_both_sheets_are_seen(open_tab, slow_engine):
-    tab = open_tab("?num_images=5&num_steps=80")
+def shown(tab):
+    """The choices of the stage, by what they show."""
+    return {name: tab.locator(f".shown input[value={name}]") for name in ("noisy", "guess", "both", "finished")}
+
+
+def show(tab, name):
+    tab.locator(f".shown label:has(input[value={name}])").click()
+
+
+def boxes(tab, selector):
+    """Where the elements that match are, in whole pixels."""
+    return [{side: round(length) for side, length in one.bounding_box().items()} for one in tab.locator(selector).all()]
+
+
+DRAWN = """canvases => [...canvases].map(one =>
+    [...one.getContext("2d").getImageData(0, 0, one.width, one.height).data].filter((_, place) => place % 4 < 3))"""
+
+
+def test_pictures_form_where_the_finished_ones_will_stand(open_tab, slow_engine):
+    tab = open_tab("?seed=3&num_images=16&num_steps=60")
+    before, stage = boxes(tab, ".gallery .thumbnail-item img"), boxes(tab, ".stage")
     run_button(tab).click()
-    sheets = tab.locator(".live img")
-    sheets.nth(1).wait_for()
-    assert [len(sheets.nth(place).get_attribute("alt")) > 20 for place in (0, 1)] == [True, True]
-    before = sheets.nth(1).get_attribute("src")
-    tab.wait_for_function("before => document.querySelectorAll('.live img')[1].src !== before", arg=before)
-    tab.keyboard.press("Escape")
+    tab.locator(".stage .noisy canvas").last.wait_for()
+    assert boxes(tab, ".stage .noisy canvas") == before
+    assert boxes(tab, ".stage") == stage
+    assert tab.locator(".stage .noisy figcaption").all_inner_texts() == [f"seed {seed}" for seed in range(3, 19)]
+    assert shown(tab)["finished"].is_disabled()
+    wait_for_captions(tab, [f"seed {seed}" for seed in range(3, 19)])
+    tab.locator(".gallery .thumbnail-item").first.wait_for()
+    assert boxes(tab, ".gallery .thumbnail-item img") == before
+    assert boxes(tab, ".stage") == stage
+
+
+def test_what_forms_is_seen_as_the_visitor_likes_it(open_tab, served, slow_engine):
+    tab = open_tab("?seed=7&num_images=5&num_steps=60")
+    assert [choice.is_checked() for choice in shown(tab).values()] == [False, False, False, True]
+    run_button(tab).click()
+    noisy, guess = tab.locator(".stage .noisy canvas"), tab.locator(".stage .guess canvas")
+    noisy.first.wait_for()
+    assert not guess.first.is_visible()
+    show(tab, "both")
+    guess.first.wait_for()
+    assert noisy.first.bounding_box()["y"] == guess.first.bounding_box()["y"]
+    show(tab, "guess")
+    assert not noisy.first.is_visible()
+    before = guess.evaluate_all(DRAWN)
+    tab.wait_for_function(
+        f"before => String(({DRAWN})(document.querySelectorAll('.guess canvas'))) !== before",
+        arg=",".join(str(level) for one in before for level in one),
+    )
+    wait_for_captions(tab, [f"seed {seed}" for seed in range(7, 12)])
+    assert shown(tab)["finished"].is_checked()
+    show(tab, "guess")
+    expected = ddim.generate(ddim.load(served[1]), range(7, 12), num_steps=60, **UNIPC)
+    drawn = np.reshape(guess.evaluate_all(DRAWN), expected.shape)
+    assert np.abs(drawn - expected.astype(int)).max() <= 1
+
+
+def test_the_view_that_was_chosen_is_the_one_of_the_next_run(open_tab, slow_engine):
+    tab = open_tab("?num_images=2&num_steps=20")
+    run_button(tab).click()
+    tab.locator(".stage .noisy canvas").first.wait_for()
+    show(tab, "both")
     run_button(tab).wait_for()
+    run_button(tab).click()
+    tab.locator(".stage .guess canvas").first.wait_for()
+    assert shown(tab)["both"].is_checked()
+
+
+def test_stop_keeps_the_pictures_that_were_there_and_what_is_told_of_them(open_tab, slow_engine):
+    tab = open_tab("?seed=7&num_images=3&num_steps=5")
+    run_button(tab).click()
+    wait_for_captions(tab, ["seed 7", "seed 8", "seed 9"])
+    tab.wait_for_function("document.querySelector('.again textarea')?.value.includes('seed=7&')")
+    address = tab.locator(".again textarea").input_value()
+    pictures = tab.locator(".gallery img").evaluate_all("all => all.map(one => one.src)")
+    run_button(tab).wait_for()
+    setting(tab, "Seed").fill("40")
+    tab.get_by_label("number input for Steps").fill("90")
+    run_button(tab).click()
+    tab.locator(".stage .noisy canvas").first.wait_for()
+    tab.keyboard.press("Escape")
+    tab.get_by_text("Stopped.").wait_for()
+    tab.locator(".gallery .thumbnail-item").first.wait_for()
+    assert captions(tab) == ["seed 7", "seed 8", "seed 9"]
+    assert tab.locator(".gallery img").evaluate_all("all => all.map(one => one.src)") == pictures
+    assert tab.locator(".again textarea").input_value() == address
+    assert shown(tab)["finished"].is_checked()
+
+
+def test_pixels_are_smooth_by_a_switch(open_tab):
+    tab = open_tab()
+    rendering = "one => getComputedStyle(one).imageRendering"
+    picture = tab.locator(".gallery img").first
+    assert picture.evaluate(rendering) == "pixelated"
+    tab.get_by_label("Smooth").check()
+    assert picture.evaluate(rendering) == "auto"
+    picture.click()
+    enlarged = tab.get_by_label("detailed view of selected image").locator("img")
+    assert enlarged.evaluate(rendering) == "auto"
 
 
 def test_escape_stops_within_one_step_and_only_ones_own(open_tab, slow_engine):

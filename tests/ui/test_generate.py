@@ -80,7 +80,7 @@ def test_each_step_is_reported(client, weights, monkeypatch):
     monkeypatch.setattr(live_view, "SECONDS_BETWEEN_VIEWS", 0.0)
     job = client.submit(**{**REQUEST, "num_steps": 6}, weights=weights, api_name="/generate")
     job.result(timeout=60)
-    statuses = [output[4].split("<")[0].strip() for output in job.outputs()]
+    statuses = [output[3].split("<")[0].strip() for output in job.outputs()]
     assert statuses[:-1] == [f"Step {n} of 6" for n in range(1, 7)]
 
 

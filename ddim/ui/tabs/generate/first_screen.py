@@ -1,0 +1,28 @@
+"""What the page shows before anything was made: pictures that ship with the weights."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ddim.making.recipe import Recipe
+from ddim.media import embedded
+from ddim.media.images import default_columns
+from ddim.model.weights import available, find
+from ddim.ui import controls
+
+
+def first_screen(runs_dir: str) -> tuple[list[tuple[Image.Image, str]], Recipe | None]:
+    """Pictures that the weights made beforehand, from the sheet `<name>.png` beside them, and their recipe."""
+    for name in available(runs_dir)[:1]:
+        path = Path(f"{find(name)}.png")
+        if path.is_file():
+            recipe = Recipe.from_json(embedded.read(path))
+            num_images = len(recipe.seeds)
+            columns = default_columns(num_images)
+            with Image.open(path) as picture:
+                sheet = np.asarray(picture.convert("RGB"))
+            size = sheet.shape[1] // columns
+            rows = sheet.reshape(-1, size, columns, size, 3).swapaxes(1, 2)
+            return controls.captioned(rows.reshape(-1, size, size, 3)[:num_images], recipe.pictures()), recipe
+    return [], None
