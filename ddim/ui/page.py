@@ -5,6 +5,8 @@ from typing import Any
 
 import gradio as gr
 
+from ddim.ui import gallery
+
 TITLE = "DDIM playground"
 
 HEADER = f"""
@@ -93,5 +95,11 @@ document.addEventListener("keydown", (event) => {
 </script>
 """
 
-LOOKS: dict[str, Any] = {"theme": THEME, "css_paths": STYLE, "head": HEAD, "footer_links": ["api"], "mcp_server": False}
+LOOKS: dict[str, Any] = {
+    "theme": THEME,
+    "css_paths": STYLE,
+    "head": HEAD + gallery.HEAD,
+    "footer_links": ["api"],
+    "mcp_server": False,
+}
 """Options of gr.Blocks.launch."""

@@ -1,6 +1,7 @@
 """The tab Generate as its visitors meet it."""
 
 import re
+import zipfile
 from urllib.parse import urlencode
 
 import numpy as np
@@ -138,6 +139,33 @@ def test_stop_keeps_the_pictures_that_were_there_and_what_is_told_of_them(open_t
     assert tab.locator(".gallery img").evaluate_all("all => all.map(one => one.src)") == pictures
     assert tab.locator(".again textarea").input_value() == address
     assert shown(tab)["finished"].is_checked()
+
+
+def test_a_picture_taken_away_is_named_by_its_seed_alone_and_in_the_zip_of_all(open_tab, tmp_path):
+    tab = open_tab("?seed=1239&num_images=2&num_steps=2")
+    run_button(tab).click()
+    wait_for_captions(tab, ["seed 1239", "seed 1240"])
+    with tab.expect_download() as all_of_them:
+        tab.get_by_label("Download all", exact=False).first.click()
+    all_of_them.value.save_as(tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.namelist() == ["ddim-seed1239.png", "ddim-seed1240.png"]
+    tab.get_by_role("button", name="seed 1240", exact=True).click()
+    with tab.expect_download() as one:
+        tab.get_by_label("Download", exact=True).click()
+    assert one.value.suggested_filename == "ddim-seed1240.png"
+    one.value.save_as(tmp_path / "one.png")
+    assert read(tmp_path / "one.png")["seed"] == 1240
+
+
+def test_thumbnails_are_named_by_their_seeds(open_tab):
+    tab = open_tab()
+    names = [f"seed {seed}" for seed in range(16)]
+    thumbnails = "all => all.map(one => one.getAttribute('aria-label'))"
+    assert tab.locator(".gallery .grid-container .thumbnail-item").evaluate_all(thumbnails) == names
+    tab.get_by_role("button", name="seed 5", exact=True).click()
+    tab.locator(".gallery .thumbnails").wait_for()
+    assert tab.locator(".gallery .thumbnails .thumbnail-item").evaluate_all(thumbnails) == names
 
 
 def test_pixels_are_smooth_by_a_switch(open_tab):

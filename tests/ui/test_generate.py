@@ -189,5 +189,5 @@ def test_the_first_screen_is_what_the_shipped_weights_make():
     config = replace(next(iter(controls.PRESETS.values())), **trained)
     assert recipe == Recipe("sample", Weights.of(model), config, list(range(16)), is_sheet=True)
     assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
-    shown = np.stack([np.asarray(picture) for picture, _ in pictures])
+    shown = np.stack([np.asarray(Image.open(picture)) for picture, _ in pictures])
     assert difference(shown, ddim.generate(model, range(16), config)) <= 4

@@ -15,7 +15,7 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import ExportConfig
 from ddim.media.images import to_uint8
 from ddim.notation import written_numbers
-from ddim.ui import controls, export, live_view, player, reading, reproduce, run_button
+from ddim.ui import controls, export, gallery, live_view, player, reading, reproduce, run_button
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
@@ -143,13 +143,5 @@ def _lay_out_pictures() -> View:
     with gr.Column(elem_classes="live"):
         film = player.lay_out(PLAYER_ID)
         steps = inside_step.lay_out(PLAYER_ID)
-    gallery = gr.Gallery(
-        label="Finished pictures",
-        show_label=False,
-        format="png",  # lossless, with the recipe inside
-        object_fit="contain",
-        buttons=["download", "download_all", "fullscreen"],
-        interactive=False,
-        elem_classes=["gallery", "finished-pictures"],
-    )
-    return View(film, None, gallery, steps)
+    finished = gallery.lay_out([], "Finished pictures", ["finished-pictures"])
+    return View(film, None, finished, steps)

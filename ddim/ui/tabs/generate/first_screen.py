@@ -12,7 +12,7 @@ from ddim.model.weights import available, find
 from ddim.ui import controls
 
 
-def first_screen(runs_dir: str) -> tuple[list[tuple[Image.Image, str]], Recipe | None]:
+def first_screen(runs_dir: str) -> tuple[list[tuple[str, str]], Recipe | None]:
     """Pictures that the weights made beforehand, from the sheet `<name>.png` beside them, and their recipe."""
     for name in available(runs_dir)[:1]:
         path = Path(f"{find(name)}.png")

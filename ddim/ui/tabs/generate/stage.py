@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio import FileData
-from PIL import Image
 
 from ddim.diffusion.sampling import Step
 from ddim.media.images import default_columns
-from ddim.ui import live_view
+from ddim.ui import gallery, live_view
 
 TEMPLATE = """
 <div class="stage-bar">
@@ -36,7 +35,7 @@ class Stage(NamedTuple):
     forming: gr.HTML
 
 
-def lay_out(first_pictures: list[tuple[Image.Image, str]]) -> Stage:
+def lay_out(first_pictures: list[tuple[str, str]]) -> Stage:
     """Lay out the stage with these finished pictures. The value of `forming` is `forming` of a step, or None."""
     with gr.Column(elem_classes="stage"):
         forming = gr.HTML(
@@ -45,17 +44,8 @@ def lay_out(first_pictures: list[tuple[Image.Image, str]]) -> Stage:
             apply_default_css=False,
             elem_classes="forming",
         )
-        gallery = gr.Gallery(
-            first_pictures,
-            label="Pictures",
-            show_label=False,
-            format="png",  # lossless, with the recipe inside
-            object_fit="contain",
-            buttons=["download", "download_all", "fullscreen"],
-            interactive=False,
-            elem_classes="gallery",
-        )
-    return Stage(gallery, forming)
+        pictures = gallery.lay_out(first_pictures, "Pictures")
+    return Stage(pictures, forming)
 
 
 def forming(step: Step, seeds: Sequence[int], is_last: bool) -> dict[str, Any]:
