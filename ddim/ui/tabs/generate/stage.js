@@ -2,6 +2,9 @@
 
 const choices = Object.fromEntries([...element.querySelectorAll(".shown input")].map((one) => [one.value, one]));
 const views = ["noisy", "guess"].map((name) => [name, element.querySelector(`.view.${name}`)]);
+const OPENING_SECONDS = 2;
+const PATIENCE = 3; // seconds: who has to wait longer for the film sees the pictures at once
+
 let whileForming = "noisy"; // what the visitor wants to see of pictures that form
 
 function lay(view, { seeds, columns }) {
@@ -18,12 +21,16 @@ function lay(view, { seeds, columns }) {
   );
 }
 
-function draw(view, sheet, columns) {
+function draw(view, sheet, columns, frame = 0, opacity = 1) {
   const side = sheet.naturalWidth / columns;
-  for (const [place, canvas] of view.querySelectorAll("canvas").entries()) {
+  const cells = view.querySelectorAll("canvas");
+  const above = frame * Math.ceil(cells.length / columns); // rows of the frames before this one
+  for (const [place, canvas] of cells.entries()) {
     if (canvas.width !== side) canvas.width = canvas.height = side;
-    const [left, top] = [place % columns, Math.floor(place / columns)];
-    canvas.getContext("2d").drawImage(sheet, left * side, top * side, side, side, 0, 0, side, side);
+    const [left, top] = [place % columns, above + Math.floor(place / columns)];
+    const context = canvas.getContext("2d");
+    context.globalAlpha = opacity;
+    context.drawImage(sheet, left * side, top * side, side, side, 0, 0, side, side);
   }
 }
 
@@ -47,8 +54,37 @@ async function take() {
   for (const [place, [, view]] of views.entries()) draw(view, sheets[place], value.columns);
 }
 
+// The first pictures form, each frame fading into the next. Whoever starts something, or looks elsewhere, ends it.
+async function open() {
+  const { opening } = props;
+  const isElsewhere = (new URLSearchParams(location.search).get("tab") ?? "generate") !== "generate";
+  if (!opening || props.value || isElsewhere || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const [[, view]] = views;
+  lay(view, opening);
+  view.parentElement.classList.add("opening"); // the finished pictures are there, below it
+  choices.noisy.checked = true;
+  const tooLate = new Promise((resolve) => setTimeout(resolve, 1000 * PATIENCE));
+  const film = await Promise.race([load(opening.address), tooLate]).catch(() => null);
+  const start = performance.now();
+  const advance = (now) => {
+    const isOver = props.value || !choices.noisy.checked || !element.isConnected;
+    if (isOver) return view.parentElement.classList.remove("opening");
+    const position = (Math.max(0, now - start) / 1000 / OPENING_SECONDS) * opening.num_frames;
+    const frame = Math.floor(position);
+    if (!film || frame >= opening.num_frames) {
+      choices.finished.checked = true;
+    } else {
+      draw(view, film, opening.columns, frame);
+      if (frame + 1 < opening.num_frames) draw(view, film, opening.columns, frame + 1, position - frame);
+    }
+    requestAnimationFrame(advance);
+  };
+  requestAnimationFrame(advance);
+}
+
 element.querySelector(".shown").addEventListener("change", ({ target }) => {
   if (props.value?.forms) whileForming = target.value;
 });
 watch("value", take);
 take();
+open();

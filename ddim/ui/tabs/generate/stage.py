@@ -35,12 +35,16 @@ class Stage(NamedTuple):
     forming: gr.HTML
 
 
-def lay_out(first_pictures: list[tuple[str, str]]) -> Stage:
-    """Lay out the stage with these finished pictures. The value of `forming` is `forming` of a step, or None."""
+def lay_out(first_pictures: list[tuple[str, str]], opening: dict[str, Any] | None) -> Stage:
+    """Lay out the stage with these finished pictures, which at first form as the film of `opening` has it, if any.
+
+    The value of `forming` is `forming` of a step, or None.
+    """
     with gr.Column(elem_classes="stage"):
         forming = gr.HTML(
             html_template=TEMPLATE,
             js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+            opening=opening,
             apply_default_css=False,
             elem_classes="forming",
         )

@@ -18,7 +18,7 @@ from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, sampling_settings, weights_setting
 from ddim.ui.tabs.generate import stage
-from ddim.ui.tabs.generate.first_screen import first_screen
+from ddim.ui.tabs.generate.first_screen import first_screen, opening
 
 INTRODUCTION = (
     "This network has seen nothing but flowers: shown pure noise, it says which flower might be hidden in it. "
@@ -70,7 +70,7 @@ def build(runs_dir: str) -> reproduce.Tab:
             **sampling_settings(chosen.sampling),
         }
         with gr.Column(elem_classes="pictures"):
-            gallery, forming = stage.lay_out(first_pictures)
+            gallery, forming = stage.lay_out(first_pictures, opening(runs_dir, first_recipe))
         with gr.Column(elem_classes="again"):
             column = reproduce.lay_out("generate", settings, first_recipe)
     view = View(gallery, column.recipe, forming, run.status, gr.State(first_recipe))
