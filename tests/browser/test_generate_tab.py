@@ -171,7 +171,7 @@ def test_what_forms_is_seen_as_the_visitor_likes_it(open_tab, served, slow_engin
 
 
 def test_the_view_that_was_chosen_is_the_one_of_the_next_run(open_tab, slow_engine):
-    tab = open_tab("?num_images=2&num_steps=20")
+    tab = open_tab("?seed=3&num_images=2&num_steps=20")
     run_button(tab).click()
     tab.locator(".stage .noisy canvas").first.wait_for()
     show(tab, "both")
@@ -242,7 +242,7 @@ def test_pixels_are_smooth_by_a_switch(open_tab):
 
 
 def test_escape_stops_within_one_step_and_only_ones_own(open_tab, slow_engine):
-    mine, other = open_tab("?num_images=5&num_steps=90"), open_tab("?num_images=2&num_steps=40")
+    mine, other = open_tab("?num_images=5&num_steps=90"), open_tab("?seed=0&num_images=2&num_steps=40")
     run_button(mine).click()
     run_button(other).click()
     slow_engine.wait_for(num_images=5, calls=4)
@@ -265,7 +265,7 @@ def test_a_closed_tab_stops_its_work(open_tab, slow_engine):
 
 
 def test_after_a_stop_one_can_generate_again(open_tab, slow_engine):
-    tab = open_tab("?num_images=3&num_steps=60")
+    tab = open_tab("?seed=0&num_images=3&num_steps=60")
     run_button(tab).click()
     slow_engine.wait_for(num_images=3, calls=3)
     tab.locator(".stop-button").click()
@@ -286,6 +286,37 @@ def test_the_dice_throws_a_seed_and_the_switch_one_for_every_run(open_tab):
     run_button(tab).click()
     tab.wait_for_function("thrown => document.querySelector('.seed input').value !== thrown", arg=thrown)
     wait_for_captions(tab, [f"seed {setting(tab, 'Seed').input_value()}"])
+
+
+def test_the_first_press_makes_flowers_that_are_not_there_yet_and_so_does_the_next(open_tab):
+    tab = open_tab("?num_images=2&num_steps=1")
+    tab.get_by_role("button", name="Generate 2 new flowers").click()
+    tab.wait_for_function("document.querySelectorAll('.gallery .caption-label').length === 2")
+    first = setting(tab, "Seed").input_value()
+    assert int(first) > 15
+    wait_for_captions(tab, [f"seed {first}", f"seed {int(first) + 1}"])
+    run_button(tab).click()
+    tab.wait_for_function("first => document.querySelector('.seed input').value !== first", arg=first)
+    wait_for_captions(tab, [f"seed {int(setting(tab, 'Seed').input_value()) + more}" for more in (0, 1)])
+
+
+def test_an_address_that_names_a_seed_gives_this_one_and_the_button_says_what_it_does(open_tab):
+    tab = open_tab("?seed=0&num_images=1&num_steps=1")
+    tab.get_by_role("button", name="Generate 1 flower", exact=True).click()
+    wait_for_captions(tab, ["seed 0"])
+    run_button(tab).wait_for()
+    assert "new_seed" not in tab.locator(".again textarea").input_value()
+    tab.get_by_label("New seed every time").check()
+    tab.get_by_role("button", name="Generate 1 new flower", exact=True).wait_for()
+    tab.get_by_label("number input for Pictures").fill("4")
+    tab.get_by_role("button", name="Generate 4 new flowers", exact=True).wait_for()
+
+
+def test_a_seed_that_is_typed_is_the_one_that_is_made(open_tab):
+    tab = open_tab("?num_images=1&num_steps=1")
+    setting(tab, "Seed").fill("21")
+    tab.get_by_role("button", name="Generate 1 flower", exact=True).click()
+    wait_for_captions(tab, ["seed 21"])
 
 
 def test_eta_can_be_set_only_where_it_means_something(open_tab):

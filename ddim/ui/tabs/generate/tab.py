@@ -26,6 +26,11 @@ INTRODUCTION = (
     "side. A seed is a flower: with the same settings it gives the same picture, here and anywhere else."
 )
 
+# What the button says: whatever it makes with another seed is new.
+NAME_BUTTON = """(num_images, new_seed) => {
+    const flowers = num_images === 1 ? "flower" : "flowers";
+    return `Generate ${num_images} ${new_seed ? "new " : ""}${flowers}`;
+}"""
 # In the browser, so that it takes no round trip. The seeds thrown are short enough to be read out to a friend.
 THROW_DICE = "() => Math.floor(Math.random() * 1000000)"
 DRAW_SEED = f"(seed, new_seed) => new_seed ? ({THROW_DICE})() : seed"
@@ -60,11 +65,12 @@ def build(runs_dir: str) -> reproduce.Tab:
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
     with gr.Row(elem_classes="workbench"):
         with gr.Column(elem_classes="run"):
-            run = run_button.lay_out("Generate")
+            run = run_button.lay_out("Generate 16 new flowers")
         with gr.Column(elem_classes="settings"):
             chosen = _lay_out_controls(runs_dir)
         settings = {
             "seed": Setting(chosen.seed, partial(reading.read_number, "seed")),
+            "new_seed": Setting(chosen.new_seed, reading.read_switch),
             "num_images": Setting(chosen.num_images, partial(reading.read_number, "num_images")),
             "weights": weights_setting(chosen.weights, runs_dir),
             **sampling_settings(chosen.sampling),
@@ -104,9 +110,18 @@ def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, ru
     inputs |= controls.with_weights_after_eta(chosen.sampling, weights=chosen.weights)
     generated = run_button.wire(run, generate, inputs, view, after=drawn, api_name="generate")
     generated.failure(None, view.forming, view.forming, js=LEAVE, **PRIVATE)
-    chosen.dice.click(None, None, chosen.seed, js=THROW_DICE, **PRIVATE)
+    _wire_seed(run, chosen)
     controls.tell_precision(generated.success, chosen.weights, chosen.sampling.precision, runs_dir)
     return generated
+
+
+def _wire_seed(run: run_button.RunButton, chosen: Controls) -> None:
+    """Wire: a seed that a visitor chose is not replaced by a new one, and the button says what it makes."""
+    chosen.dice.click(None, None, [chosen.seed, chosen.new_seed], js=f"() => [({THROW_DICE})(), false]", **PRIVATE)
+    chosen.seed.input(None, None, chosen.new_seed, js="() => false", **PRIVATE)
+    named = [chosen.num_images, chosen.new_seed]
+    for change in (chosen.num_images.change, chosen.new_seed.change):
+        change(None, named, run.start, js=NAME_BUTTON, **PRIVATE)
 
 
 def _lay_out_controls(runs_dir: str) -> Controls:
@@ -114,7 +129,7 @@ def _lay_out_controls(runs_dir: str) -> Controls:
         with gr.Row(elem_classes="seed"):
             seed = gr.Number(0, **reading.NUMBERS["seed"]._asdict(), precision=0, min_width=120)
             dice = gr.Button("⚄", elem_classes="dice", scale=0)
-        new_seed = gr.Checkbox(label="New seed every time")
+        new_seed = gr.Checkbox(True, label="New seed every time")
         num_images = controls.slider("num_images", 16)
         weights = controls.weights_selector(runs_dir)
         sampling = controls.sampling_controls(weights, controls.PRESETS)
