@@ -24,6 +24,11 @@ OPEN_TAB = """() => {
     const known = %s.includes(tab);
     return {__type__: "update", ...(known ? {selected: tab} : {})};
 }"""
+# The tour may hear of it only later: what is in a tab is there once the tab has been opened.
+BEGIN_TOUR = """() => {
+    document.body.dataset.howItWorks = "asked for";
+    document.dispatchEvent(new Event("how-it-works"));
+}"""
 MAKE_ALL_ABSOLUTE = f"(...addresses) => addresses.map({MAKE_ABSOLUTE})"
 
 
@@ -49,6 +54,8 @@ def wire(
             history.add_after(made, tab.column.address, **PRIVATE)
         for name, button in tab.column.send.items():
             _wire_sending(button, tab, tabs, name, parts[name], runs_dir)
+        if tab.guide:
+            _wire_guide(tab.guide, tab, tabs, parts["animate"], runs_dir)
 
 
 def _wire_address(demo: gr.Blocks, parts: Mapping[str, Tab], runs_dir: str) -> None:
@@ -104,6 +111,21 @@ def _wire_sending(button: gr.Button, sender: Tab, tabs: gr.Tabs, name: str, dest
     inputs = [sender.column.recipe, *(destination.settings[one].control for one in adding)]
     outputs = [tabs, *(setting.control for setting in destination.settings.values())]
     button.click(send, inputs, outputs, preprocess=False, **REFUSING)
+
+
+def _wire_guide(button: gr.Button, sender: Tab, tabs: gr.Tabs, animate: Tab, runs_dir: str) -> None:
+    """Wire: the picture looked at, or the first of all, is taken to the tour of the tab Animate."""
+
+    def guide(content: dict[str, Any] | None) -> list[Any]:
+        with errors_shown():
+            if not content:
+                raise UserError("There is nothing to look into yet: make a picture first.")
+            first, *_ = Recipe.from_json(content).pictures()
+        return [gr.Tabs(selected="animate"), *_updates(animate.settings, settings.values_of(first), runs_dir)]
+
+    outputs = [tabs, *(setting.control for setting in animate.settings.values())]
+    guided = button.click(guide, sender.column.recipe, outputs, preprocess=False, **REFUSING)
+    guided.success(None, None, None, js=BEGIN_TOUR, **PRIVATE)
 
 
 def _controls_of_all(parts: Mapping[str, Tab]) -> list[Any]:

@@ -28,11 +28,15 @@ class Column(NamedTuple):
 
 
 class Tab(NamedTuple):
-    """What other tabs and addresses need from a tab. After each of `made` its column is about a new result."""
+    """What other tabs and addresses need from a tab. After each of `made` its column is about a new result.
+
+    `guide`, where there is one, is the button that shows how its picture comes about.
+    """
 
     settings: Settings
     column: Column
     made: Sequence[Dependency]
+    guide: gr.Button | None = None
 
 
 def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Column:

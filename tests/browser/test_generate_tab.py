@@ -319,6 +319,21 @@ def test_a_seed_that_is_typed_is_the_one_that_is_made(open_tab):
     wait_for_captions(tab, ["seed 21"])
 
 
+def test_how_it_works_is_shown_on_the_picture_looked_at(open_tab):
+    tab = open_tab("?seed=7&num_images=3&num_steps=5")
+    run_button(tab).click()
+    wait_for_captions(tab, ["seed 7", "seed 8", "seed 9"])
+    run_button(tab).wait_for()
+    tab.get_by_role("button", name="seed 8", exact=True).click()
+    tab.wait_for_function("document.querySelector('.again textarea')?.value.includes('seed=8&')")
+    tab.locator(".guide").click()
+    tab.locator(".tour").wait_for()
+    tab.wait_for_function("document.querySelector('.tour p').innerText.startsWith('Seed 8 is this noise')")
+    tab.wait_for_function(
+        "document.querySelector('#animation .position').getAttribute('aria-valuetext') === 'step 1 of 5'"
+    )
+
+
 def test_eta_can_be_set_only_where_it_means_something(open_tab):
     tab = open_tab("?eta=0.5")
     eta = tab.get_by_label(re.compile("number input for Eta"))

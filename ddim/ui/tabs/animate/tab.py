@@ -19,7 +19,7 @@ from ddim.ui import controls, export, gallery, live_view, player, reading, repro
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
-from ddim.ui.tabs.animate import inside_step
+from ddim.ui.tabs.animate import inside_step, tour
 
 INTRODUCTION = (
     "A film of pictures on their way out of noise, with a frame for each step: above the pictures as they are, noise "
@@ -141,6 +141,7 @@ def _lay_out_controls(runs_dir: str) -> Controls:
 
 def _lay_out_pictures() -> View:
     with gr.Column(elem_classes="live"):
+        tour.lay_out(PLAYER_ID)
         film = player.lay_out(PLAYER_ID)
         steps = inside_step.lay_out(PLAYER_ID)
     finished = gallery.lay_out([], "Finished pictures", ["finished-pictures"])

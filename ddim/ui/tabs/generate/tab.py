@@ -66,6 +66,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     with gr.Row(elem_classes="workbench"):
         with gr.Column(elem_classes="run"):
             run = run_button.lay_out("Generate 16 new flowers")
+            guide = gr.Button("How it works", size="sm", elem_classes="guide")
         with gr.Column(elem_classes="settings"):
             chosen = _lay_out_controls(runs_dir)
         settings = {
@@ -82,7 +83,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     view = View(gallery, column.recipe, forming, run.status, gr.State(first_recipe))
     generated = _wire_generation(run, chosen, view, runs_dir)
     reproduce.follow_gallery(view.gallery, view.recipe_of_all, column)
-    return reproduce.Tab(settings, column, [reproduce.describe_run(generated, column)])
+    return reproduce.Tab(settings, column, [reproduce.describe_run(generated, column)], guide)
 
 
 def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, runs_dir: str) -> Dependency:
