@@ -131,8 +131,9 @@ DRAWN = """canvases => [...canvases].map(one =>
     [...one.getContext("2d").getImageData(0, 0, one.width, one.height).data].filter((_, place) => place % 4 < 3))"""
 
 
-def test_pictures_form_where_the_finished_ones_will_stand(open_tab, slow_engine):
-    tab = open_tab("?seed=3&num_images=16&num_steps=60")
+@pytest.mark.parametrize("width", [390, 1600])
+def test_pictures_form_where_the_finished_ones_will_stand(open_tab, slow_engine, width):
+    tab = open_tab("?seed=3&num_images=16&num_steps=60", width=width)
     before, stage = boxes(tab, ".gallery .thumbnail-item img"), boxes(tab, ".stage")
     run_button(tab).click()
     tab.locator(".stage .noisy figcaption", has_text="seed 18").wait_for()
