@@ -9,16 +9,15 @@ from typing import Any, NamedTuple
 import gradio as gr
 import numpy as np
 from gradio.components import Component
-from PIL import Image
 
 from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE
 from ddim.errors import UserError
 from ddim.making.recipe import Recipe
-from ddim.media.images import to_pil
 from ddim.model.weights import available
 from ddim.ui import species
 from ddim.ui.edge import errors_shown
+from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model, own_settings
 from ddim.ui.reading import NUMBERS
@@ -171,10 +170,10 @@ def tell_precision(event: Any, weights: gr.Dropdown, precision: gr.Textbox, runs
     event(read_precision, weights, precision, **PRIVATE)
 
 
-def captioned(images: np.ndarray, recipes: Sequence[Recipe]) -> list[tuple[Image.Image, str]]:
-    """Pictures (B, H, W, C) uint8 for a gallery, each with its seed below and its recipe inside."""
+def captioned(images: np.ndarray, recipes: Sequence[Recipe]) -> list[tuple[str, str]]:
+    """Pictures (B, H, W, C) uint8 for a gallery, as files named by their seeds: the recipe inside, the seed below."""
     return [
-        (to_pil(image, recipe.to_json()), f"seed {recipe.seeds[0]}")
+        (save_picture(image, recipe.to_json(), f"ddim-seed{recipe.seeds[0]}"), f"seed {recipe.seeds[0]}")
         for image, recipe in zip(images, recipes, strict=True)
     ]
 

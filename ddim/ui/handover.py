@@ -25,6 +25,11 @@ OPEN_TAB = """() => {
     const known = %s.includes(tab);
     return {__type__: "update", ...(known ? {selected: tab} : {})};
 }"""
+# The tour may hear of it only later: what is in a tab is there once the tab has been opened.
+BEGIN_TOUR = """() => {
+    document.body.dataset.howItWorks = "asked for";
+    document.dispatchEvent(new Event("how-it-works"));
+}"""
 MAKE_ALL_ABSOLUTE = f"(...addresses) => addresses.map({MAKE_ABSOLUTE})"
 
 
@@ -92,6 +97,8 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.U
         for destination, button in tab.column.send.items():
             _wire_sending(button, tab, destination, page)
         _wire_history(tab.history, page)
+        if tab.guide:
+            _wire_guide(tab.guide, tab, page)
     for one in all_tabs:
         name = str(one.id)
         address = parts[name].column.address if name in parts else None
@@ -157,6 +164,19 @@ def _wire_history(results: gr.HTML, page: Page) -> None:
 
     inputs = list(adding.values())
     _make_after(results.select(show_again, inputs, page.outputs(), preprocess=False, **REFUSING), page)
+
+
+def _wire_guide(button: gr.Button, sender: Tab, page: Page) -> None:
+    """Wire: the picture looked at, or the first of all, is taken to the tour of the tab Animate."""
+
+    def guide(content: dict[str, Any] | None) -> list[Any]:
+        if not content:
+            raise UserError("There is nothing to look into yet: make a picture first.")
+        first, *_ = Recipe.from_json(content).pictures()
+        return page.updates("animate", settings.values_of(first))
+
+    guided = button.click(guide, sender.column.recipe, page.outputs(), preprocess=False, **REFUSING)
+    guided.success(None, None, None, js=BEGIN_TOUR, **PRIVATE)  # which makes the film
 
 
 def _make_after(shown: gr.events.Dependency, page: Page) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from ddim.ui import showing
+from ddim.ui import gallery, showing
 
 TITLE = "DDIM playground"
 
@@ -98,7 +98,7 @@ document.addEventListener("keydown", (event) => {
 LOOKS: dict[str, Any] = {
     "theme": THEME,
     "css_paths": STYLE,
-    "head": HEAD + showing.SCRIPTS,
+    "head": HEAD + gallery.HEAD + showing.SCRIPTS,
     "footer_links": ["api"],
     "mcp_server": False,
 }

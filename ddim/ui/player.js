@@ -22,7 +22,7 @@ function show(next) {
   position.value = index;
   position.setAttribute("aria-valuetext", `${film.unit} ${index + 1} of ${film.num_frames}`);
   place.textContent = `${index + 1} / ${film.num_frames}`;
-  element.dispatchEvent(new CustomEvent("film-frame", { bubbles: true, detail: { index, canvas } }));
+  element.dispatchEvent(new CustomEvent("film-frame", { bubbles: true, detail: { index, canvas, film } }));
 }
 
 function setPlaying(yes) {

@@ -37,7 +37,8 @@ def lay_out(elem_id: str | None = None) -> gr.HTML:
     """Lay out a player; its value is a `film`, a `still` of one still forming, or None.
 
     In the browser its element announces each frame that it shows by a bubbling event `film-frame` with `detail`
-    {index, canvas}, and goes to the frame that an event `film-seek` with `detail` {index} asks for.
+    {index, canvas, film}, where `film` is the value, and goes to the frame that an event `film-seek` with `detail`
+    {index} asks for.
     """
     return gr.HTML(
         html_template=TEMPLATE,

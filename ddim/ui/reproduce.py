@@ -49,6 +49,7 @@ class Tab(NamedTuple):
         statuses: Where the tab says how far it has got.
         history: The visitor's last results.
         first: What shows a result before any is asked for; an address of another one empties it.
+        guide: The button, where there is one, that shows how its picture comes about.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class Tab(NamedTuple):
     statuses: Sequence[gr.HTML]
     history: gr.HTML
     first: Sequence[Component] = ()
+    guide: gr.Button | None = None
 
 
 def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Column:

@@ -168,6 +168,8 @@ def updates_of(settings: Settings, kept: Mapping[str, Any], runs_dir: str) -> li
     for name, choices in (("weights", available(runs_dir)), ("against", choices_against(runs_dir))):
         if name in settings:
             updates[name] = gr.Dropdown(choices, **({"value": kept[name]} if name in kept else {}))
+    if "seed" in kept and "new_seed" in settings:
+        updates["new_seed"] = False  # this seed is asked for, and no other
     return list(updates.values())
 
 

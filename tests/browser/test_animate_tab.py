@@ -107,6 +107,56 @@ def test_the_schedule_and_the_inside_of_a_step_follow_the_film(open_tab, served)
     assert position(tab).input_value() in ("5", "6")
 
 
+def stop(tab):
+    return tab.locator(".tour h3").inner_text()
+
+
+def wait_for_stop(tab, text):
+    tab.wait_for_function("text => document.querySelector('.tour h3').innerText === text", arg=text)
+
+
+def test_a_tour_of_four_stops_leads_the_film_by_keys_and_by_buttons(open_tab):
+    tab = open_tab("?tab=animate&seeds=7,3&num_steps=6")
+    told = errors(tab)
+    tab.get_by_role("button", name="How it works, in four stops").click()  # which makes the film that it needs
+    wait_for_stop(tab, "1 of 4: Noise")
+    tab.wait_for_function("!document.querySelector('#animation .position').disabled")
+    wait_for_step(tab, "step 1 of 6")
+    assert "Seed 7 is this noise" in tab.locator(".tour p").inner_text()
+    for title, step in (("Guess", 1), ("Mix", 2)):
+        tab.keyboard.press("ArrowRight")
+        assert stop(tab).endswith(title)
+        wait_for_step(tab, f"step {step} of 6")
+    tab.keyboard.press("ArrowLeft")
+    assert stop(tab) == "2 of 4: Guess"
+    opacity = "one => getComputedStyle(one).opacity"
+    tab.wait_for_function(f"Number(({opacity})(document.querySelector('.inside-step .place'))) === 0.25")
+    assert tab.locator(".equation figure:has(.image)").evaluate(opacity) == "1"
+    tab.get_by_role("button", name="Next").click()
+    tab.get_by_role("button", name="Next").click()
+    assert stop(tab) == "4 of 4: Repeat" and "After 6 steps" in tab.locator(".tour p").inner_text()
+    tab.get_by_role("button", name="Pause").wait_for()
+    wait_for_step(tab, "step 6 of 6")
+    assert tab.get_by_role("button", name="Next").is_disabled()
+    tab.keyboard.press("ArrowLeft")  # though the button that had the focus can have it no longer
+    assert stop(tab) == "3 of 4: Mix"
+    tab.get_by_role("button", name="Close").click()
+    assert not tab.locator(".tour").is_visible()
+    assert told == []
+
+
+def test_with_less_motion_the_tour_ends_at_the_last_step_and_plays_nothing(open_tab):
+    tab = open_tab("?tab=animate&seeds=7&num_steps=4")
+    tab.emulate_media(reduced_motion="reduce")
+    run(tab)
+    tab.get_by_role("button", name="How it works, in four stops").click()
+    wait_for_step(tab, "step 1 of 4")
+    for _ in range(3):
+        tab.keyboard.press("ArrowRight")
+    wait_for_step(tab, "step 4 of 4")
+    tab.get_by_role("button", name="Play").wait_for()
+
+
 def test_while_it_forms_each_step_is_seen_and_escape_stops_it(open_tab, slow_engine):
     tab = open_tab("?tab=animate&seeds=0-4&num_steps=90")
     tab.keyboard.press("Control+Enter")

@@ -80,7 +80,7 @@ def test_each_step_is_reported(client, weights, monkeypatch):
     monkeypatch.setattr(live_view, "SECONDS_BETWEEN_VIEWS", 0.0)
     job = client.submit(**{**REQUEST, "num_steps": 6}, weights=weights, api_name="/generate")
     job.result(timeout=60)
-    statuses = [output[4].split("<")[0].strip() for output in job.outputs()]
+    statuses = [output[3].split("<")[0].strip() for output in job.outputs()]
     assert statuses[:-1] == [f"Step {n} of 6" for n in range(1, 7)]
 
 
@@ -189,5 +189,5 @@ def test_the_first_screen_is_what_the_shipped_weights_make():
     config = replace(next(iter(controls.PRESETS.values())), **trained)
     assert recipe == Recipe("sample", Weights.of(model), config, list(range(16)), is_sheet=True)
     assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
-    shown = np.stack([np.asarray(picture) for picture, _ in pictures])
+    shown = np.stack([np.asarray(Image.open(picture)) for picture, _ in pictures])
     assert difference(shown, ddim.generate(model, range(16), config)) <= 4

@@ -230,6 +230,13 @@ def test_more_pictures_than_a_tab_has_room_for_are_taken_as_far_as_it_has(weight
     assert parse_seeds(kept["seeds"], 1, 64) == tuple(range(5, 5 + room))
 
 
+def test_who_asks_for_a_seed_gets_this_one_and_no_new_one(settings, weights):
+    of_tab, runs_dir = settings["generate"], Path(weights).parent
+    place = list(of_tab).index("new_seed")
+    assert all_settings.updates_of(of_tab, {"seed": 0}, runs_dir)[place] is False
+    assert all_settings.updates_of(of_tab, {"num_steps": 5}, runs_dir)[place] == gr.skip()
+
+
 def test_seeds_in_a_row_are_told_in_the_form_of_each_tab():
     row = {"seeds": "3-5", "seed": 3, "num_images": 3}
     assert all_settings.told({"seed": 3, "num_images": 3}) == {**row, "mode": "walk"}

@@ -15,11 +15,11 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import ExportConfig
 from ddim.media.images import to_uint8
 from ddim.notation import written_numbers
-from ddim.ui import controls, export, history, live_view, player, reading, reproduce, run_button
+from ddim.ui import controls, export, gallery, history, live_view, player, reading, reproduce, run_button
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
-from ddim.ui.tabs.animate import inside_step
+from ddim.ui.tabs.animate import inside_step, tour
 
 INTRODUCTION = (
     "A film of pictures on their way out of noise, with a frame for each step: above the pictures as they are, noise "
@@ -143,15 +143,8 @@ def _lay_out_controls(runs_dir: str) -> Controls:
 
 def _lay_out_pictures() -> View:
     with gr.Column(elem_classes="live"):
+        tour.lay_out(PLAYER_ID)
         film = player.lay_out(PLAYER_ID)
         steps = inside_step.lay_out(PLAYER_ID)
-    gallery = gr.Gallery(
-        label="Finished pictures",
-        show_label=False,
-        format="png",  # lossless, with the recipe inside
-        object_fit="contain",
-        buttons=["download", "download_all", "fullscreen"],
-        interactive=False,
-        elem_classes=["gallery", "finished-pictures"],
-    )
-    return View(film, None, gallery, steps)
+    finished = gallery.lay_out([], "Finished pictures", ["finished-pictures"])
+    return View(film, None, finished, steps)
