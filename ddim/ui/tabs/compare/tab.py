@@ -125,14 +125,15 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
             table=table.show(rows, comparison.seeds),
             status=f"{len(cells)} rows in {time.monotonic() - started:.1f} seconds.",
             finished=gr.Column(visible=True),
-            sentence=plot.sentence(cells),
+            sentence=plot.sentences(cells),
             plot=plot.curves(cells),
             made=Made(cells, recipe),
         )
 
     sampling = chosen.sampling.fields
     inputs = {"seeds": chosen.seeds, "num_steps": chosen.num_steps, "solvers": chosen.solvers, "eta": sampling["eta"]}
-    inputs |= {"weights": chosen.weights, "against": chosen.against, **sampling}
+    inputs |= {"weights": chosen.weights, "against": chosen.against, "variance": sampling["variance"]}
+    inputs |= {"node_placement": chosen.node_placement, **sampling}
     inputs |= {"class_names": chosen.class_names, "guidances": chosen.guidances}
     compared = run_button.wire(run, compare_steps, inputs, view, api_name="compare_steps")
     controls.tell_precision(compared.success, chosen.weights, chosen.sampling.precision, runs_dir)
@@ -175,7 +176,7 @@ def _lay_out_pictures() -> tuple[View, slider.Slider]:
             x="evaluations",
             y="PSNR",
             color="line",
-            title="How close to the pictures of the most steps",
+            title="How near to the reference",
             x_title="network evaluations",
             y_title="PSNR in dB",
             tooltip="all",

@@ -11,6 +11,7 @@ import numpy as np
 
 from ddim.diffusion.sampling import SampleConfig
 from ddim.making.compare import Cell, Comparison, asked_for
+from ddim.making.nearness import reference_of
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import save_png
 from ddim.notation import counted
@@ -40,6 +41,7 @@ class Row(NamedTuple):
     names: list[str]
     recipes: list[Recipe]
     sources: list[str]
+    is_reference: bool
     seconds: float | None = None
 
 
@@ -50,15 +52,18 @@ def lay_out() -> gr.HTML:
 
 def planned(comparison: Comparison) -> list[Row]:
     """The rows of a comparison before anything is made."""
-    seeds, contenders = comparison.seeds, comparison.contenders
+    seeds, contenders, plan = comparison.seeds, comparison.contenders, comparison.plan()
+    references = [reference_of(name, config, plan) for name, config in plan]
+    has_curves = len({(name, reference) for (name, _), reference in zip(plan, references, strict=True)}) < len(plan)
     rows = []
-    for name, config in comparison.plan():
+    for (name, config), reference in zip(plan, references, strict=True):
         parts = [counted(config.num_steps, "step"), config.solver, *([name] if len(contenders) > 1 else [])]
         parts += asked_for(config)
         weights = Weights.of(contenders[name].model)
         names = [", ".join([f"seed {seed}", *parts]) for seed in seeds]
         recipes = [Recipe("sample", weights, config, [seed]) for seed in seeds]
-        rows.append(Row(name, config, names, recipes, [""] * len(seeds)))
+        is_reference = has_curves and reference == config
+        rows.append(Row(name, config, names, recipes, [""] * len(seeds), is_reference))
     return rows
 
 
@@ -94,6 +99,7 @@ def _show_row(row: Row, tells_weights: bool) -> str:
     details = [row.config.solver, counted(row.config.nfe, "evaluation"), *seconds, *weights]
     class_name, *guidance = asked_for(row.config) if row.config.class_name else ["", *asked_for(row.config)]
     title, *rest = [*([shown_class(class_name)] if class_name else []), counted(row.config.num_steps, "step")]
+    details += ["the reference"] if row.is_reference else []
     told = "".join(f"<small>{escape(detail)}</small>" for detail in [*rest, *details, *guidance])
     pictures = "".join(map(_show_picture, row.names, row.sources))
     return f'<tr><th scope="row">{escape(title)}{told}</th>{pictures}</tr>'
