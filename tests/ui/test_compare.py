@@ -21,6 +21,7 @@ from ddim.model.weights import save
 from ddim.ui import settings as all_settings
 from ddim.ui.tabs.compare import plot, slider, table
 from ddim.ui.tabs.compare import tab as compare_tab
+from ddim.ui.tabs.compare.verdict import verdict
 
 REQUEST = {
     **{"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "max_signal_rate": 0.95},
@@ -263,16 +264,66 @@ def test_fresh_noise_leads_elsewhere_and_the_sentence_says_so():
     assert plot.sentences([cell_of(9, 5, eta=1.0), cell_of(7, 10, eta=1.0)]).startswith("With eta above 0,")
 
 
+def cells_of(solver, greys, **asked):
+    return [cell_of(grey, count, solver, **asked) for count, grey in greys.items()]
+
+
+UNIPC = {2: 200, 5: 120, 10: 104, 20: 100}
+
+
+@pytest.mark.parametrize(
+    ("ddim_greys", "told"),
+    [
+        # 4 levels are half way in dB from 8 to 2, and 20 are from 40 to 10: reached half way in the logarithm of steps.
+        ({5: 140, 20: 108, 40: 102}, "UniPC in 10 steps is as near as DDIM in about 28 steps."),
+        ({5: 140, 20: 110}, "UniPC in 5 steps is as near as DDIM in about 10 steps; in 10, it is nearer than in 20."),
+        ({2: 200, 5: 140, 10: 120, 20: 110}, "as near as DDIM in 10 steps; in 10, it is nearer than in 20."),
+        ({5: 250, 20: 240}, "UniPC in 2 steps is nearer than DDIM in 20 steps."),
+        ({5: 102, 20: 101}, "DDIM in 5 steps is as near as UniPC in 10 steps, or nearer."),
+        ({5: 130, 20: 125}, "UniPC in 2 steps is no nearer than DDIM in 5 steps, in 5 it is nearer than DDIM in 20"),
+    ],
+)
+def test_the_verdict_says_how_many_steps_are_worth_how_many(ddim_greys, told):
+    assert told in verdict(cells_of("unipc", UNIPC) + cells_of("ddim", ddim_greys))
+
+
+def test_the_verdict_tells_evaluations_where_steps_cost_more():
+    said = verdict(cells_of("unipc", UNIPC) + cells_of("heun", {2: 200, 5: 140, 10: 120, 20: 110}))
+    assert "as near as Heun in 10 steps (19 evaluations)" in said
+
+
+def test_guidances_have_verdicts_of_their_own_and_species_share_one():
+    cells = []
+    for name in ("rose", "tulip"):
+        for guidance, grey in ((1.0, 110), (2.0, 105)):
+            asked = {"class_name": name, "guidance": guidance}
+            cells += cells_of("unipc", {5: grey, 20: 100}, **asked) + cells_of("ddim", {5: 120, 20: 110}, **asked)
+    said = verdict(cells)
+    assert "With guidance 1, UniPC in 5 steps is as near as DDIM in" in said
+    assert "With guidance 2, UniPC in 5 steps is nearer than DDIM in 20 steps." in said
+    assert said.count("With guidance") == 2
+
+
+def test_no_verdict_where_there_is_none():
+    assert verdict(cells_of("ddim", UNIPC)) == ""
+    assert "does not tell" in verdict(cells_of("unipc", {5: 100}) + cells_of("ddim", {5: 120}))
+
+
+def test_the_first_comparison_is_of_ddim_and_unipc_in_eight_rows(settings):
+    first = {name: setting.control.value for name, setting in settings.items()}
+    assert (first["num_steps"], first["solvers"], first["node_placement"]) == ("2,5,10,20", ["ddim", "unipc"], "best")
+
+
 @pytest.fixture
 def rows_of(tiny_model):
     return lambda *names: table.planned(comparison_of(dict.fromkeys(names, tiny_model), (3, 8), (1, 5)))
 
 
 def test_fewest_and_most_steps_or_two_weights_are_the_first_to_slide_between(rows_of):
-    left, right = (update["value"] for update in map(vars, slider.choices(rows_of("a"))))
-    assert (left, right) == ("seed 3, 1 step, ddim", "seed 3, 5 steps, ddim")
-    left, right = (update["value"] for update in map(vars, slider.choices(rows_of("a", "b"))))
-    assert (left, right) == ("seed 3, 5 steps, ddim, a", "seed 3, 5 steps, ddim, b")
+    chosen = [vars(update)["value"] for update in slider.choices(rows_of("a"), (3, 8))]
+    assert chosen == ["3", "1 step, ddim", "5 steps, ddim"]
+    chosen = [vars(update)["value"] for update in slider.choices(rows_of("a", "b"), (3, 8))]
+    assert chosen == ["3", "5 steps, ddim, a", "5 steps, ddim, b"]
 
 
 def test_the_table_tells_which_row_is_the_reference(tiny_model):

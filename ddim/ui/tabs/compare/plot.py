@@ -34,9 +34,13 @@ def curves(cells: Sequence[Cell]) -> pd.DataFrame:
 
 def line_of(curve: Curve, curves: Sequence[Curve]) -> str:
     """The curve in words: its solver, and weights and guidance where curves differ in them."""
+    return ", ".join([SOLVERS[curve.solver], *asked_of(curve, curves)])
+
+
+def asked_of(curve: Curve, curves: Sequence[Curve]) -> list[str]:
+    """Weights and guidance of the curve in words, where curves differ in them."""
     weights = [curve.weights] if len({other.weights for other in curves}) > 1 else []
-    guidance = [f"guidance {curve.guidance:g}"] if len({other.guidance for other in curves}) > 1 else []
-    return ", ".join([SOLVERS[curve.solver], *weights, *guidance])
+    return weights + ([f"guidance {curve.guidance:g}"] if len({other.guidance for other in curves}) > 1 else [])
 
 
 def sentences(cells: Sequence[Cell]) -> str:

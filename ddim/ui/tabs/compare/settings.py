@@ -17,7 +17,7 @@ from ddim.ui.reading import read_config, read_number, read_weights
 from ddim.ui.settings import EACH_SOLVERS_BEST, Setting, first_seeds, sampling_settings, weights_setting
 
 NUM_CLASSES = 8
-STEP_COUNTS = ("1,2,5,10,20,50", "1-20", "5,10,20")
+STEP_COUNTS = ("2,5,10,20", "1,2,5,10,20,50", "1-20")
 NODE_PLACEMENTS = [("Each solver's best", EACH_SOLVERS_BEST), *controls.NODE_PLACEMENTS]
 NOT_OF_ALL = ("num_steps", "solver", "node_placement", "class_name", "guidance")
 """Fields of SampleConfig that may differ from row to row."""
@@ -42,11 +42,11 @@ class Controls(NamedTuple):
 def lay_out(runs_dir: str) -> Controls:
     """Lay out the controls."""
     with gr.Group():
-        seeds = gr.Textbox("0-5", label="Seeds", info=f"1 to {MAX_SEEDS} of them, such as 0-5 or 3,8,21.", max_lines=1)
+        seeds = gr.Textbox("0-3", label="Seeds", info=f"1 to {MAX_SEEDS} of them, such as 0-3 or 3,8,21.", max_lines=1)
         num_steps = gr.Textbox(STEP_COUNTS[0], label="Numbers of steps", max_lines=1)
         with gr.Row(elem_classes="chips"):
             presets = [gr.Button(counts, size="sm", min_width=60) for counts in STEP_COUNTS]
-        solvers = gr.CheckboxGroup(controls.SOLVERS, value=["ddim"], label="Solvers", elem_classes="solvers")
+        solvers = gr.CheckboxGroup(controls.SOLVERS, value=["ddim", "unipc"], label="Solvers", elem_classes="solvers")
         node_placement = gr.Dropdown(
             NODE_PLACEMENTS,
             value=EACH_SOLVERS_BEST,
@@ -56,7 +56,7 @@ def lay_out(runs_dir: str) -> Controls:
         )
         weights = controls.weights_selector(runs_dir)
         choices = controls.choices_against(runs_dir)
-        against = gr.Dropdown(choices, value=controls.NO_WEIGHTS[1], label="Against", filterable=False)
+        against = gr.Dropdown(choices, value=controls.NO_WEIGHTS[1], label="Second weights", filterable=False)
         class_names, guidances, eight = _lay_out_classes(weights)
         sampling = controls.sampling_controls(weights, without=NOT_OF_ALL)
     where = (weights, against, class_names, guidances, eight)

@@ -20,24 +20,37 @@ from ddim.ui.species import shown_class
 
 INVITATION = "<p>Each row will be a number of steps, each column a seed.</p>"
 
-# Selected pictures take turns: the first is for the left of the slider, the next for its right.
+# Selected rows take turns: the first is for the left of the slider, the next for its right; those there already are not
+# counted. Arrow keys go from picture to picture.
 SELECT = """
 let side = "right";
 element.addEventListener("click", ({target}) => {
-    const picture = target.closest("button")?.querySelector("img");
-    if (picture) {
-        side = side === "left" ? "right" : "left";
-        trigger("select", {side, picture: picture.alt});
+    const cell = target.closest("td:has(img)");
+    if (!cell) return;
+    if (!cell.parentElement.querySelector("[data-side]")) side = side === "left" ? "right" : "left";
+    trigger("select", {side, picture: cell.querySelector("img").alt});
+});
+element.addEventListener("keydown", (event) => {
+    const steps = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
+    const cell = event.target.closest("td");
+    if (!steps || !cell) return;
+    const row = cell.closest("tbody").rows[cell.parentElement.sectionRowIndex + steps[0]];
+    const next = row?.cells[cell.cellIndex + steps[1]]?.querySelector("button");
+    if (next) {
+        event.preventDefault();
+        next.focus();
     }
 });
 """
 
 
 class Row(NamedTuple):
-    """The pictures of one cell of a comparison: their names, their recipes, and where they are once they are made."""
+    """The pictures of one cell of a comparison: its name and theirs, with the seed in front, their recipes, and where
+    they are once they are made."""
 
     weights: str
     config: SampleConfig
+    name: str
     names: list[str]
     recipes: list[Recipe]
     sources: list[str]
@@ -60,10 +73,11 @@ def planned(comparison: Comparison) -> list[Row]:
         parts = [counted(config.num_steps, "step"), config.solver, *([name] if len(contenders) > 1 else [])]
         parts += asked_for(config)
         weights = Weights.of(contenders[name].model)
-        names = [", ".join([f"seed {seed}", *parts]) for seed in seeds]
+        named = ", ".join(parts)
+        names = [f"seed {seed}, {named}" for seed in seeds]
         recipes = [Recipe("sample", weights, config, [seed]) for seed in seeds]
         is_reference = has_curves and reference == config
-        rows.append(Row(name, config, names, recipes, [""] * len(seeds), is_reference))
+        rows.append(Row(name, config, named, names, recipes, [""] * len(seeds), is_reference))
     return rows
 
 
