@@ -101,9 +101,9 @@ def test_the_first_comparison_ends_in_a_verdict_and_tells_its_reference(open_tab
     tab = open_tab("?tab=compare")
     compare(tab)
     assert tab.locator(".comparison tbody tr").count() == 8
-    assert tab.get_by_role("row", name=re.compile("20 steps.*unipc.*the reference")).count() == 1
-    tab.locator("strong").get_by_text(re.compile("UniPC.*DDIM|DDIM.*UniPC")).wait_for()
-    tab.get_by_text("The reference are the pictures of UniPC in 20 steps").wait_for()
+    assert tab.get_by_role("row", name=re.compile("20 steps.*UniPC.*the reference")).count() == 1
+    tab.locator(".verdict").get_by_text(re.compile("UniPC in .* DDIM in|DDIM in .* UniPC in")).wait_for()
+    tab.get_by_text("All are measured from one reference: the pictures of UniPC in 20 steps").wait_for()
     tab.get_by_text("Nodes: DDIM reference, UniPC inclusive, the best for each.").wait_for()
 
 

@@ -245,7 +245,7 @@ def test_beside_the_plot_stands_what_it_is_measured_from_and_where_each_solver_l
     cells = [cell_of(grey, count, "unipc", node_placement="inclusive") for count, grey in ((5, 110), (10, 100))]
     cells += [cell_of(150, 5), cell_of(120, 10)]
     sentences = plot.sentences(cells)
-    assert "The reference are the pictures of UniPC in 10 steps, the most exact run" in sentences
+    assert "the pictures of UniPC in 10 steps, the most exact run here" in sentences
     assert "Nodes: UniPC inclusive, DDIM reference, the best for each." in sentences
     assert "With UniPC among the solvers" not in sentences
     of_one_kind = plot.sentences([cell_of(150, 5), cell_of(120, 10), cell_of(100, 10, "unipc")])
@@ -256,7 +256,7 @@ def test_beside_the_plot_stands_what_it_is_measured_from_and_where_each_solver_l
 def test_where_pictures_are_of_several_kinds_each_has_a_reference_of_its_own():
     asked = [{"class_name": name, "guidance": guidance} for name in ("rose", "tulip") for guidance in (1.0, 2.0)]
     cells = [cell_of(count, count, **one) for one in asked for count in (5, 10)]
-    assert "each from those of its own species and guidance." in plot.sentences(cells)
+    assert "the pictures of DDIM in 10 steps with the same species and guidance, the most" in plot.sentences(cells)
     assert plot.curves(cells)["line"].tolist() == ["DDIM, guidance 1", "DDIM, guidance 2"]
 
 
@@ -290,6 +290,16 @@ def test_the_verdict_says_how_many_steps_are_worth_how_many(ddim_greys, told):
 def test_the_verdict_tells_evaluations_where_steps_cost_more():
     said = verdict(cells_of("unipc", UNIPC) + cells_of("heun", {2: 200, 5: 140, 10: 120, 20: 110}))
     assert "as near as Heun in 10 steps (19 evaluations)" in said
+
+
+def test_the_verdict_stands_above_the_table_where_its_place_is_kept_until_all_rows_are_there(client, weights):
+    job = client.submit(**REQUEST, weights=weights)
+    job.result(timeout=60)
+    first, *_, last = (output[2] for output in job.outputs())
+    assert first.startswith(f'<p class="verdict">{table.VERDICT_TO_COME}</p><div')
+    assert last.startswith('<p class="verdict">') and "DDIM" in last[:200] and table.VERDICT_TO_COME not in last
+    one_solver = client.predict(**{**REQUEST, "solvers": ["ddim"]}, weights=weights)
+    assert "verdict" not in one_solver[2]
 
 
 def test_guidances_have_verdicts_of_their_own_and_species_share_one():

@@ -69,12 +69,12 @@ def _measured_from(cells: Sequence[Cell]) -> str:
     several = ["weights"] if len({weights for weights, _ in plan}) > 1 else []
     several += ["species"] if len({config.class_name for _, config in plan}) > 1 else []
     several += ["guidance"] if len({config.guidance for _, config in plan}) > 1 else []
-    each = f", each from those of its own {' and '.join(several)}" if several else ""
+    same = f" with the same {' and '.join(several)}" if several else ""
     better = "" if best.solver == "unipc" else " With UniPC among the solvers, the reference would be a better one."
     return (
-        f"The reference are the pictures of {SOLVERS[best.solver]} in {counted(best.num_steps, 'step')}, the most "
-        f"exact run here: all are measured from them{each}. They are near to where ever more steps lead, and not quite "
-        f"there.{better} {_nodes([config for _, config in plan])}"
+        f"All are measured from one reference: the pictures of {SOLVERS[best.solver]} in "
+        f"{counted(best.num_steps, 'step')}{same}, the most exact run here. They are near to where ever more steps "
+        f"lead, and not quite there.{better} {_nodes([config for _, config in plan])}"
     )
 
 

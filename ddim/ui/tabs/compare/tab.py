@@ -125,10 +125,10 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
         yield shown._replace(
             gallery=list(zip(paths, shown.recipes, strict=True)),
             recipe=recipe.to_json(),
-            table=table.show(rows, comparison.seeds),
+            table=table.show(rows, comparison.seeds, verdict(cells)),
             status=f"{len(cells)} rows in {time.monotonic() - started:.1f} seconds.",
             finished=gr.Column(visible=True),
-            sentence="\n\n".join(filter(None, [verdict(cells), plot.sentences(cells)])),
+            sentence=plot.sentences(cells),
             plot=plot.curves(cells),
             made=Made(cells, recipe),
         )

@@ -17,8 +17,10 @@ from ddim.media.images import save_png
 from ddim.notation import counted
 from ddim.ui.gradio_cache import address_of, save_picture
 from ddim.ui.species import shown_class
+from ddim.ui.tabs.compare.plot import SOLVERS
 
 INVITATION = "<p>Each row will be a number of steps, each column a seed.</p>"
+VERDICT_TO_COME = "How many steps of one solver are worth how many of another is told when all rows are there."
 
 # Selected rows take turns: the first is for the left of the slider, the next for its right; those there already are not
 # counted. Arrow keys go from picture to picture.
@@ -95,13 +97,15 @@ def finished(row: Row, cell: Cell) -> tuple[Row, list[str]]:
     return row._replace(sources=[address_of(path) for path in paths], seconds=cell.seconds), paths
 
 
-def show(rows: Sequence[Row], seeds: Sequence[int]) -> str:
-    """The table as HTML."""
+def show(rows: Sequence[Row], seeds: Sequence[int], verdict: str = "") -> str:
+    """The table as HTML, below the verdict on its solvers if it has several; until there is one, its place is kept."""
+    has_verdict = len({row.config.solver for row in rows}) > 1
+    told = f'<p class="verdict">{escape(verdict or VERDICT_TO_COME)}</p>' if has_verdict else ""
     columns = "".join(f'<th scope="col">seed {seed}</th>' for seed in seeds)
     several_weights = len({row.weights for row in rows}) > 1
     body = "".join(_show_row(row, several_weights) for row in rows)
     return (
-        '<div tabindex="0" role="region" aria-label="Pictures by numbers of steps">'
+        f'{told}<div tabindex="0" role="region" aria-label="Pictures by numbers of steps">'
         f'<table style="--seeds: {len(seeds)}">'
         f"<thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
@@ -110,7 +114,7 @@ def show(rows: Sequence[Row], seeds: Sequence[int]) -> str:
 def _show_row(row: Row, tells_weights: bool) -> str:
     seconds = [f"{row.seconds:.2f} s"] if row.seconds is not None else []
     weights = [row.weights] if tells_weights else []
-    details = [row.config.solver, counted(row.config.nfe, "evaluation"), *seconds, *weights]
+    details = [SOLVERS[row.config.solver], counted(row.config.nfe, "evaluation"), *seconds, *weights]
     class_name, *guidance = asked_for(row.config) if row.config.class_name else ["", *asked_for(row.config)]
     title, *rest = [*([shown_class(class_name)] if class_name else []), counted(row.config.num_steps, "step")]
     details += ["the reference"] if row.is_reference else []

@@ -14,16 +14,14 @@ CANNOT_SAY = "One number of steps does not tell how many steps of one solver are
 
 
 def verdict(cells: Sequence[Cell]) -> str:
-    """The most exact solver beside each other one, as Markdown; empty if there is only one solver."""
+    """The most exact solver beside each other one; empty if there is only one solver."""
     curves = curves_of(cells)
     told = []
     for _, group in groupby(sorted(curves, key=_group_of), key=_group_of):
         *others, leader = sorted(group, key=lambda curve: MOST_EXACT_LAST.index(curve.solver))
         asked = asked_of(leader, curves)
         told += [(f"with {', '.join(asked)}, " if asked else "") + _beside(leader, other) for other in others]
-    if not told:
-        return ""
-    return f"**{' '.join(_sentence(one) for one in dict.fromkeys(told))}**"
+    return " ".join(one[0].upper() + one[1:] for one in dict.fromkeys(told))
 
 
 def _group_of(curve: Curve) -> tuple[str, float]:
@@ -58,7 +56,3 @@ def _in_steps(curve: Curve, num_steps: int, about: str = "") -> str:
     nfe = SampleConfig(num_steps=num_steps, solver=curve.solver, guidance=curve.guidance).nfe
     evaluations = f" ({counted(nfe, 'evaluation')})" if curve.solver == "heun" else ""
     return f"{SOLVERS[curve.solver]} in {about}{counted(num_steps, 'step')}{evaluations}"
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
