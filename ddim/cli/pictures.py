@@ -85,7 +85,8 @@ def add_compare(commands: Any) -> None:
     _add_output(parser)
     _add_seeds(parser)
     parser.add_argument("--num-steps", default="1,2,5,10,20", metavar="N,N-N,...", help="Default: 1,2,5,10,20.")
-    parser.add_argument("--solvers", default="ddim", metavar="NAME,...", help="Default: ddim.")
+    solvers = parser.add_argument("--solvers", default="ddim", metavar="NAME,...")
+    solvers.help = "Each with --node-placement or, as in unipc:inclusive, one of its own. Default: ddim."
     parser.add_argument("--against", metavar="NAME", help="Second weights, for the same seeds. Default: none.")
     parser.add_argument("--class-names", metavar="NAME,...", help="Classes side by side. Default: --class-name.")
     parser.add_argument("--guidances", type=numbers, default=(), metavar="X,...", help="Default: --guidance.")
@@ -105,7 +106,7 @@ def _compare(
     **options: Any,
 ) -> int:
     seeds, step_counts = _seeds_of(options, compare.MAX_SEEDS), parse_step_counts(num_steps)
-    solver_names: tuple[Any, ...] = tuple(dict.fromkeys(solvers.split(",")))
+    solver_names, node_placements = _solvers_of(solvers)
     names = list(dict.fromkeys([weights, against or weights]))
     settings, export = given(SampleConfig, options), replace(compare.PLAYBACK, **given(ExportConfig, options))
     classes = [name.strip() for name in class_names.split(",")] if class_names else []
@@ -113,11 +114,12 @@ def _compare(
         seeds, step_counts, solver_names, len(names) * max(1, len(classes)) * max(1, len(guidances))
     )
     for solver in solver_names:
-        SampleConfig(**settings, solver=solver)
+        placement = {"node_placement": node_placements[solver]} if solver in node_placements else {}
+        SampleConfig(**settings | placement, solver=solver)
     output = output or Path(file_name("compare", seeds, step_counts, ".png"))
     models = {name: load(name, precision) for name in names}
     contenders = {name: compare.Contender(model, model.sample_config(**settings)) for name, model in models.items()}
-    comparison = compare.Comparison(contenders, seeds, step_counts, solver_names, guidances, classes)
+    comparison = compare.Comparison(contenders, seeds, step_counts, solver_names, guidances, classes, node_placements)
     num_cells, shape = len(comparison.plan()), (len(seeds), *models[weights].image_shape)
     compare.check_file(output, step_counts, num_cells, shape, export)
     cells: list[compare.Cell] = []
@@ -221,6 +223,15 @@ def _add_seeds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="Picture i has seed N + i. Default: 0.", **absent)
     parser.add_argument("--num-images", type=int, metavar="N", help=f"How many. Default: {NUM_IMAGES}.", **absent)
     parser.add_argument("--seeds", metavar="N,N,...", help="In place of --seed and --num-images.", **absent)
+
+
+def _solvers_of(text: str) -> tuple[tuple[Any, ...], dict[Any, Any]]:
+    """Names of solvers, and the node placement of those that have one of their own."""
+    ways = [way.partition(":") for way in dict.fromkeys(text.split(","))]
+    names = tuple(name for name, *_ in ways)
+    if len(set(names)) < len(names):
+        raise UserError(f"Each solver can be compared with one node placement, but some are named twice: {text}.")
+    return names, {name: placement for name, _, placement in ways if placement}
 
 
 def _seeds_of(options: Mapping[str, Any], at_most: int) -> tuple[int, ...]:

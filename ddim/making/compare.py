@@ -6,13 +6,13 @@ each is sampled from the start.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ddim.diffusion.sampling import SampleConfig, SolverName
+from ddim.diffusion.sampling import NodePlacement, SampleConfig, SolverName
 from ddim.errors import UserError
 from ddim.making.generate import sample
 from ddim.media.animation import ExportConfig, check_size, enlarge, save_animation
@@ -45,6 +45,7 @@ class Comparison:
         solvers: Names of solvers.
         guidances: Strengths of guidance; without any, and for weights without classes, that of the contenders.
         class_names: Classes, such as species; likewise.
+        node_placements: By solver, where it places its nodes; without it, as the contenders do.
     """
 
     contenders: Mapping[str, Contender]
@@ -53,6 +54,7 @@ class Comparison:
     solvers: Sequence[SolverName] = ("ddim",)
     guidances: Sequence[float] = ()
     class_names: Sequence[str] = ()
+    node_placements: Mapping[str, NodePlacement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len({model.image_shape for model, _ in self.contenders.values()}) != 1:
@@ -63,7 +65,7 @@ class Comparison:
     def plan(self) -> list[tuple[str, SampleConfig]]:
         """Weights and sampling of each cell, fewest evaluations first. Raises UserError as SampleConfig does."""
         cells = [
-            (name, replace(config, num_steps=count, solver=solver, guidance=guidance, class_name=class_name))
+            (name, replace(self._sampling(solver, config), num_steps=count, guidance=guidance, class_name=class_name))
             for count in self.step_counts
             for solver in self.solvers
             for name, (model, config) in self.contenders.items()
@@ -71,6 +73,10 @@ class Comparison:
             for class_name in (model.classes and self.class_names) or (config.class_name,)
         ]
         return sorted(cells, key=lambda cell: cell[1].nfe)
+
+    def _sampling(self, solver: SolverName, config: SampleConfig) -> SampleConfig:
+        placement = self.node_placements.get(solver, config.node_placement)
+        return replace(config, solver=solver, node_placement=placement)
 
 
 def check_comparison(
@@ -117,23 +123,6 @@ def compare(comparison: Comparison) -> Iterator[Cell]:
             seconds += time.perf_counter() - since
             yield Cell(name, config, to_uint8(step.pred_images), step.nfe, seconds)
             since = time.perf_counter()  # what was done with the cell does not count
-
-
-def psnrs(cells: Sequence[Cell]) -> list[float | None]:
-    """How close each cell is to the one with the most steps that is otherwise sampled alike: PSNR in dB over all seeds.
-
-    None for that one itself; infinite where all pixels are the same.
-    """
-    references = {_line(cell): cell for cell in sorted(cells, key=lambda cell: cell.config.num_steps)}
-    return [
-        None if references[_line(cell)] is cell else psnr(cell.images, references[_line(cell)].images) for cell in cells
-    ]
-
-
-def psnr(images: np.ndarray, references: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of uint8 pictures, in dB: at 20 they differ plainly, at 40 hardly."""
-    mean_square = np.mean((images.astype(np.float64) - references) ** 2)
-    return float(20 * np.log10(255) - 10 * np.log10(mean_square)) if mean_square else float("inf")
 
 
 def grid_of(cells: Sequence[Cell], seeds: Sequence[int], export: ExportConfig) -> np.ndarray:

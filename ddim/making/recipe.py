@@ -1,12 +1,12 @@
 """Recipes: what makes a picture, or a file of pictures, again. Every file holds its own as JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 from ddim.configuration import given
 from ddim.diffusion.noise import seed_range
-from ddim.diffusion.sampling import SampleConfig
+from ddim.diffusion.sampling import NodePlacement, SampleConfig
 from ddim.errors import UserError
 from ddim.making.compare import Comparison
 from ddim.making.generate import MAX_NUM_IMAGES
@@ -53,6 +53,7 @@ class Recipe:
         size: How many rows and columns a plane has.
         step_counts: The numbers of steps of a comparison.
         solvers: The solvers of a comparison.
+        node_placements: Of those solvers of a comparison that place their nodes otherwise than `config` does.
         guidances: The strengths of guidance that a comparison compares, if it does.
         against: The further weights of a comparison.
     """
@@ -68,6 +69,7 @@ class Recipe:
     size: int = 0
     step_counts: Sequence[int] = ()
     solvers: Sequence[str] = ()
+    node_placements: Mapping[str, NodePlacement] = field(default_factory=dict)
     guidances: Sequence[float] = ()
     against: Sequence[Weights] = ()
 
@@ -83,6 +85,7 @@ class Recipe:
             comparison.class_names,
             step_counts=comparison.step_counts,
             solvers=comparison.solvers,
+            node_placements=comparison.node_placements,
             guidances=comparison.guidances,
             against=[Weights(name, other.model.card.get("sha256")) for name, other in others],
         )
@@ -116,6 +119,8 @@ class Recipe:
                 config["num_steps"] = list(self.step_counts)
                 against = [other._asdict() for other in self.against]
                 more = {"solvers": list(self.solvers), "against": against}
+                if self.node_placements:
+                    more["node_placements"] = dict(self.node_placements)
                 if self.guidances:
                     more["guidances"] = list(self.guidances)
         if self.class_names:
@@ -163,6 +168,7 @@ class Recipe:
                     recipe,
                     step_counts=told["num_steps"],
                     solvers=told["solvers"],
+                    node_placements=dict(told.get("node_placements", {})),
                     guidances=told.get("guidances", ()),
                     against=against,
                 )

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from ddim.diffusion.noise import seed_range
-from ddim.diffusion.sampling import SampleConfig, parse_step_counts
+from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, SampleConfig, parse_step_counts
 from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
@@ -25,6 +25,8 @@ SAMPLING = tuple(field.name for field in fields(SampleConfig))
 WAY_OF_SAMPLING = ("solver", "eta", "node_placement")
 ALWAYS_TOLD = ("num_steps", *WAY_OF_SAMPLING)
 MAX_SEEDS = 64
+EACH_SOLVERS_BEST = "best"
+"""A node placement for several solvers: that of BEST_NODE_PLACEMENTS."""
 
 
 class Setting(NamedTuple):
@@ -90,6 +92,7 @@ def values_of(recipe: Recipe) -> dict[str, Any]:
         values |= {"seeds": Stops(tuple(recipe.seeds), tuple(recipe.class_names)).written()}
     if recipe.command == "compare":
         values |= {"num_steps": list(recipe.step_counts), "solvers": list(recipe.solvers)}
+        values |= {"node_placement": _node_placement_of(recipe)}
         values |= {"against": recipe.against[0].weights if recipe.against else None}
         class_name, guidance = values.pop("class_name"), values.pop("guidance")
         values |= {"class_names": list(recipe.class_names) or ([class_name] if class_name else [])}
@@ -145,10 +148,17 @@ def read(
         with suppress(UserError, OSError):  # whoever uses damaged weights will be told
             own = own_values(kept["weights"])
             kept |= {name: value for name, value in own.items() if name in settings and name not in values}
-    if kept.keys() & {"solver", "eta"}:  # then it is not the page's way of sampling, and the rest is as in a command
+    if kept.keys() & {
+        "solver",
+        "solvers",
+        "eta",
+    }:
+        # Then it is not the page's way of sampling, and the rest is as in a command.
         defaults = asdict(SampleConfig())
         kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in values}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
+    if sampling.get("node_placement") == EACH_SOLVERS_BEST:
+        del sampling["node_placement"]
     try:
         read_config(**sampling)
     except UserError:  # each is right, but they do not go together
@@ -189,6 +199,14 @@ def address_of(tab: str, settings: Settings, recipe: Recipe) -> str:
         if values.get(name) is not None and (name in ALWAYS_TOLD or values[name] != defaults.get(name))
     }
     return "?" + urlencode({"tab": tab, **query, "sha": checksum[:8]}, safe=",:")
+
+
+def _node_placement_of(recipe: Recipe) -> Any:
+    """The one of a comparison, or that each solver has its best; another mixture stays one, which no control holds."""
+    own, common = recipe.node_placements, recipe.config.node_placement
+    if all(own.get(solver, common) == BEST_NODE_PLACEMENTS.get(solver) for solver in recipe.solvers):
+        return EACH_SOLVERS_BEST
+    return dict(own) or common
 
 
 def _read_sampling(name: str, value: Any) -> Any:

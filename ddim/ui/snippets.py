@@ -75,7 +75,11 @@ def _command_line(recipe: Recipe) -> str:
     options |= {"num_steps": recipe.config.num_steps} | changed
     if recipe.command == "compare":
         options.pop("solver", None)
-        options |= {"num_steps": recipe.step_counts, "solvers": recipe.solvers}
+        ways = [
+            f"{solver}:{recipe.node_placements[solver]}" if solver in recipe.node_placements else solver
+            for solver in recipe.solvers
+        ]
+        options |= {"num_steps": recipe.step_counts, "solvers": ways}
         if recipe.against:
             options["against"] = recipe.against[0].weights
         options |= {"class_names": recipe.class_names} if recipe.class_names else {}

@@ -7,12 +7,12 @@ from PIL import Image
 
 from ddim.media.embedded import read
 
-QUERY = "?tab=compare&seeds=3,8&num_steps=1,4,20"
+QUERY = "?tab=compare&seeds=3,8&solvers=ddim&num_steps=1,4,20"
 
 
 def compare(tab):
     tab.locator(".run-button:visible").click()
-    tab.get_by_text(re.compile(r"\d+ rows in")).wait_for()
+    tab.locator(".status").get_by_text(re.compile(r"\d+ rows in")).wait_for()
 
 
 def picture(tab, name):
@@ -21,7 +21,11 @@ def picture(tab, name):
 
 def chosen(tab):
     """Which pictures lie in the slider: by the two menus, by the marks in the table, and by what is shown."""
-    menus = [tab.get_by_label(side, exact=True).locator("visible=true").input_value() for side in ("Left", "Right")]
+    seed, *rows = [
+        tab.get_by_label(name, exact=True).locator("visible=true").last.input_value()
+        for name in ("Seed", "Left", "Right")
+    ]
+    menus = [f"seed {seed}, {row}" for row in rows]
     marks = [tab.locator(f".comparison [data-side={side}] img").get_attribute("alt") for side in ("left", "right")]
     shown = tab.locator(".two img").evaluate_all("all => all.map((one) => one.src)")
     sources = [picture(tab, name).locator("img").evaluate("one => one.src") for name in menus]
@@ -55,12 +59,14 @@ def test_pictures_form_row_by_row_and_escape_stops(open_tab, slow_engine):
     tab.locator(".run-button:visible").wait_for()
 
 
-def test_two_pictures_are_chosen_by_turns_and_the_column_tells_of_the_last(open_tab):
+def test_a_click_puts_two_pictures_of_one_seed_on_the_slider(open_tab):
     tab = open_tab(QUERY)
     compare(tab)
     wait_for_chosen(tab, "seed 3, 1 step, ddim", "seed 3, 20 steps, ddim")
     picture(tab, "seed 8, 4 steps, ddim").click()
-    wait_for_chosen(tab, "seed 8, 4 steps, ddim", "seed 3, 20 steps, ddim")
+    wait_for_chosen(tab, "seed 8, 4 steps, ddim", "seed 8, 20 steps, ddim")
+    picture(tab, "seed 3, 20 steps, ddim").click()  # a row on a side already: only the seed is another
+    wait_for_chosen(tab, "seed 3, 4 steps, ddim", "seed 3, 20 steps, ddim")
     picture(tab, "seed 8, 1 step, ddim").focus()
     tab.keyboard.press("Enter")
     wait_for_chosen(tab, "seed 8, 4 steps, ddim", "seed 8, 1 step, ddim")
@@ -69,11 +75,36 @@ def test_two_pictures_are_chosen_by_turns_and_the_column_tells_of_the_last(open_
     )
     right = tab.get_by_label("Right", exact=True).locator("visible=true")
     right.click()
-    tab.get_by_role("option", name="seed 8, 20 steps, ddim").click()
+    tab.get_by_role("option", name="20 steps, ddim").click()
     wait_for_chosen(tab, "seed 8, 4 steps, ddim", "seed 8, 20 steps, ddim")
     tab.get_by_role("button", name="Animate").locator("visible=true").click()
     tab.wait_for_function("[...document.querySelectorAll('input')].some((one) => one.ariaLabel?.includes('Steps'))")
     assert tab.get_by_label("number input for Steps").locator("visible=true").input_value() == "1"
+
+
+def test_arrow_keys_go_from_picture_to_picture_and_enter_chooses(open_tab):
+    tab = open_tab(QUERY, width=390)
+    compare(tab)
+    wait_for_chosen(tab, "seed 3, 1 step, ddim", "seed 3, 20 steps, ddim")
+    picture(tab, "seed 3, 1 step, ddim").focus()
+    for key, name in (("ArrowDown", "seed 3, 4 steps"), ("ArrowRight", "seed 8, 4 steps"), ("ArrowRight", "seed 8, 4")):
+        tab.keyboard.press(key)
+        assert tab.evaluate("document.activeElement.querySelector('img').alt").startswith(name)
+    assert tab.get_by_role("button", name="seed 8, 4 steps, ddim", pressed=False).count() == 1
+    tab.keyboard.press("Enter")
+    wait_for_chosen(tab, "seed 8, 4 steps, ddim", "seed 8, 20 steps, ddim")
+    assert tab.get_by_role("button", name="seed 8, 4 steps, ddim", pressed=True).count() == 1
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_first_comparison_ends_in_a_verdict_and_tells_its_reference(open_tab):
+    tab = open_tab("?tab=compare")
+    compare(tab)
+    assert tab.locator(".comparison tbody tr").count() == 8
+    assert tab.get_by_role("row", name=re.compile("20 steps.*UniPC.*the reference")).count() == 1
+    tab.locator(".verdict").get_by_text(re.compile("UniPC in .* DDIM in|DDIM in .* UniPC in")).wait_for()
+    tab.get_by_text("All are measured from one reference: the pictures of UniPC in 20 steps").wait_for()
+    tab.get_by_text("Nodes: DDIM reference, UniPC inclusive, the best for each.").wait_for()
 
 
 def test_the_edge_slides_with_the_keyboard_and_pixels_stay_square(open_tab):
@@ -83,7 +114,7 @@ def test_the_edge_slides_with_the_keyboard_and_pixels_stay_square(open_tab):
     shown = tab.locator(".two img").nth(1)
     assert shown.evaluate("one => getComputedStyle(one).imageRendering") == "pixelated"
     before = shown.evaluate("one => one.style.clipPath")
-    tab.get_by_label(re.compile("How much of the left one")).locator("visible=true").last.focus()
+    tab.get_by_label(re.compile("Slider position")).locator("visible=true").last.focus()
     tab.keyboard.press("End")
     tab.wait_for_function("before => document.querySelectorAll('.two img')[1].style.clipPath !== before", arg=before)
 
@@ -93,7 +124,7 @@ def test_the_comparison_is_told_plotted_and_taken_away(open_tab, served, tmp_pat
     errors = []
     tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     compare(tab)
-    tab.get_by_text(re.compile("more of them hardly change|further step still shows")).wait_for()
+    tab.get_by_text(re.compile("Hardly different from the reference")).wait_for()
     tab.get_by_text("network evaluations", exact=True).wait_for()
     tab.get_by_role("button", name="Take it away").locator("visible=true").click()
     tab.get_by_role("button", name="Make the file").locator("visible=true").click()

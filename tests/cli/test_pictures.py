@@ -124,6 +124,8 @@ WRONG = {
     "compare --num-steps 1-1000": "at most 50",
     "compare --solvers ddim,euler": "solver must be one of",
     "compare --solvers unipc --eta 1": "eta must be 0",
+    "compare --solvers unipc:first": "node_placement must be one of",
+    "compare --solvers unipc,unipc:inclusive": "some are named twice",
     "compare --num-images 17": "1 to 16",
     "compare --seeds 0-999": "at most 16",
     "compare --seeds 3 --seed 4": "either --seeds, or",

@@ -14,8 +14,6 @@ from ddim.making.compare import (
     compare,
     frames_of,
     grid_of,
-    psnr,
-    psnrs,
     save_comparison,
 )
 from ddim.making.generate import generate
@@ -106,27 +104,6 @@ def test_too_many_guidances_and_classes_are_refused(species_model):
 def cell_of(value, num_steps, solver="ddim", weights="a"):
     images = np.full((2, 4, 4, 3), value, np.uint8)
     return Cell(weights, SampleConfig(num_steps=num_steps, solver=solver), images, num_steps, 0.0)
-
-
-def test_psnr_is_measured_from_the_most_steps_of_the_same_solver_and_weights():
-    cells = [
-        cell_of(100, 1),
-        cell_of(90, 1, "unipc"),
-        cell_of(97, 5, "unipc"),
-        cell_of(110, 5),
-        cell_of(110, 20),
-        cell_of(0, 1, weights="b"),
-        cell_of(255, 2, weights="b"),
-    ]
-    expected = [20 * np.log10(255 / 10), 20 * np.log10(255 / 7), None, float("inf"), None, 0.0, None]
-    assert psnrs(cells) == [None if value is None else pytest.approx(value) for value in expected]
-
-
-def test_psnr_is_the_textbooks():
-    images = np.random.default_rng(0).integers(0, 256, (2, 5, 5, 3), np.uint8)
-    references = np.random.default_rng(1).integers(0, 256, (2, 5, 5, 3), np.uint8)
-    mean_square = sum((int(a) - int(b)) ** 2 for a, b in zip(images.flat, references.flat, strict=True)) / images.size
-    assert psnr(images, references) == pytest.approx(10 * np.log10(255**2 / mean_square))
 
 
 def test_weights_are_compared_on_the_same_seeds(tiny_model, other_model):

@@ -21,6 +21,7 @@ from ddim.model.weights import save
 from ddim.ui import settings as all_settings
 from ddim.ui.tabs.compare import plot, slider, table
 from ddim.ui.tabs.compare import tab as compare_tab
+from ddim.ui.tabs.compare.verdict import verdict
 
 REQUEST = {
     **{"seeds": "3,8", "num_steps": "2,1", "solvers": ["ddim", "heun"], "eta": 0, "max_signal_rate": 0.95},
@@ -172,16 +173,56 @@ def test_the_address_of_a_comparison_of_weights_brings_both_back(settings, model
     assert (kept["weights"], kept["against"], kept["num_steps"]) == (weights, other_weights[0], "1-3")
 
 
-def cell_of(grey, num_steps, solver="ddim", weights="a"):
+def test_each_solver_has_its_best_nodes_unless_others_are_asked_for(client, weights, model):
+    request = {**REQUEST, "seeds": "3", "num_steps": "2", "solvers": ["ddim", "unipc"], "weights": weights}
+    for asked, expected in (({}, ["reference", "inclusive"]), ({"node_placement": "reference"}, ["reference"] * 2)):
+        gallery, recipe, *_ = client.predict(**request, **asked)
+        assert [read(entry["image"])["node_placement"] for entry in gallery] == expected
+        config = model.sample_config(num_steps=2, solver="unipc", node_placement=expected[1])
+        made = ddim.generate(model, [3], config)[0]
+        assert np.abs(np.asarray(Image.open(gallery[1]["image"])).astype(int) - made).max() <= 1
+        assert recipe.get("node_placements") == ({"unipc": "inclusive"} if not asked else None)
+
+
+def test_nodes_that_end_without_noise_stay_as_in_the_tutorial(client, weights):
+    request = {**REQUEST, "seeds": "3", "num_steps": "2", "solvers": ["unipc"], "weights": weights}
+    gallery, *_ = client.predict(**request | {"max_signal_rate": 1})
+    assert read(gallery[0]["image"])["node_placement"] == "reference"
+
+
+def test_addresses_and_recipes_of_before_keep_their_nodes(settings, model, weights):
+    runs_dir = Path(weights).parent
+    for told in ({"solvers": "unipc"}, {"solver": "unipc"}, {"solvers": "unipc", "node_placement": "reference"}):
+        kept, _ = all_settings.read(settings, all_settings.told({"seeds": "3", "num_steps": "2", **told}), runs_dir)
+        assert kept["node_placement"] == "reference"
+    before = Recipe.of_comparison(comparison_of({weights: model}, (3,), (2,), ("ddim", "unipc"))).to_json()
+    assert "node_placements" not in before
+    kept, warnings = all_settings.read(settings, all_settings.values_of(Recipe.from_json(before)), runs_dir)
+    assert (kept["node_placement"], warnings) == ("reference", [])
+
+
+def test_a_mixture_of_nodes_that_the_page_has_no_control_for_is_told(settings, model, weights):
+    placements = {"ddim": "inclusive"}
+    comparison = replace(comparison_of({weights: model}, (3,), (2,), ("ddim", "ab2")), node_placements=placements)
+    recipe = Recipe.from_json(Recipe.of_comparison(comparison).to_json())
+    assert recipe.node_placements == placements
+    kept, (warning,) = all_settings.read(settings, all_settings.values_of(recipe), Path(weights).parent)
+    assert "node_placement" not in kept and warning.endswith(": node_placement.")
+
+
+def cell_of(grey, num_steps, solver="ddim", weights="a", **asked):
     images = np.full((1, 4, 4, 3), grey, np.uint8)
-    config = SampleConfig(num_steps=num_steps, solver=solver)
+    config = SampleConfig(num_steps=num_steps, solver=solver, **asked)
     return Cell(weights, config, images, config.nfe, 0.5)
 
 
 def test_curves_leave_out_what_they_are_measured_from_and_draw_equal_pictures_at_the_top():
     curves = plot.curves([cell_of(100, 1), cell_of(110, 2), cell_of(110, 5, "heun"), cell_of(110, 5)])
-    assert curves[["evaluations", "steps", "line"]].values.tolist() == [[1, 1, "ddim"], [2, 2, "ddim"]]
-    assert curves["PSNR"].tolist() == [pytest.approx(20 * np.log10(255 / 10)), plot.HIGHEST]
+    assert curves[["evaluations", "PSNR", "steps", "line"]].values.tolist() == [
+        [1, pytest.approx(20 * np.log10(255 / 10)), 1, "DDIM"],
+        [2, plot.HIGHEST, 2, "DDIM"],
+        [9, plot.HIGHEST, 5, "Heun"],
+    ]
     assert plot.curves([cell_of(100, 1)]).empty
 
 
@@ -189,22 +230,98 @@ def test_curves_leave_out_what_they_are_measured_from_and_draw_equal_pictures_at
     ("greys", "told"),
     [
         ({5: 100}, ""),
-        ({1: 150, 2: 101, 5: 150, 10: 103, 20: 100}, "From 10 steps on, more of them hardly change the pictures"),
-        ({1: 101, 20: 100}, "From 1 step on, more of them hardly change the pictures"),
-        ({1: 150, 2: 140, 20: 100}, "Every further step still shows: the PSNR to the pictures of 20 steps is below"),
+        ({1: 150, 2: 101, 5: 150, 10: 103, 20: 100}, "dB or more: DDIM from 10 steps on."),
+        ({1: 101, 20: 100}, "dB or more: DDIM from 1 step on."),
+        ({1: 150, 2: 140, 20: 100}, "dB or more: DDIM not in 2 steps."),
     ],
 )
-def test_one_sentence_says_from_where_on_more_steps_hardly_change_the_pictures(greys, told):
-    sentence = plot.sentence([cell_of(grey, count) for count, grey in greys.items()])
-    assert sentence.startswith(told)
-    assert bool(sentence) == bool(told)
+def test_a_sentence_says_from_where_on_more_steps_hardly_change_the_pictures(greys, told):
+    sentences = plot.sentences([cell_of(grey, count) for count, grey in greys.items()])
+    assert told in sentences
+    assert bool(sentences) == bool(told)
 
 
-def test_the_sentence_tells_solvers_apart():
-    few = [cell_of(150, 5), cell_of(101, 10), cell_of(150, 10, "unipc")]
-    sentence = plot.sentence([*few, cell_of(100, 20), cell_of(100, 20, "unipc")])
-    assert "From 10 steps on with ddim, more of them hardly" in sentence
-    assert "Every further step still shows with unipc" in sentence
+def test_beside_the_plot_stands_what_it_is_measured_from_and_where_each_solver_looks():
+    cells = [cell_of(grey, count, "unipc", node_placement="inclusive") for count, grey in ((5, 110), (10, 100))]
+    cells += [cell_of(150, 5), cell_of(120, 10)]
+    sentences = plot.sentences(cells)
+    assert "the pictures of UniPC in 10 steps, the most exact run here" in sentences
+    assert "Nodes: UniPC inclusive, DDIM reference, the best for each." in sentences
+    assert "With UniPC among the solvers" not in sentences
+    of_one_kind = plot.sentences([cell_of(150, 5), cell_of(120, 10), cell_of(100, 10, "unipc")])
+    assert "Nodes: DDIM reference, UniPC reference, as chosen." in of_one_kind
+    assert "With UniPC among the solvers" in plot.sentences([cell_of(150, 5), cell_of(120, 10)])
+
+
+def test_where_pictures_are_of_several_kinds_each_has_a_reference_of_its_own():
+    asked = [{"class_name": name, "guidance": guidance} for name in ("rose", "tulip") for guidance in (1.0, 2.0)]
+    cells = [cell_of(count, count, **one) for one in asked for count in (5, 10)]
+    assert "the pictures of DDIM in 10 steps with the same species and guidance, the most" in plot.sentences(cells)
+    assert plot.curves(cells)["line"].tolist() == ["DDIM, guidance 1", "DDIM, guidance 2"]
+
+
+def test_fresh_noise_leads_elsewhere_and_the_sentence_says_so():
+    assert plot.sentences([cell_of(9, 5, eta=1.0), cell_of(7, 10, eta=1.0)]).startswith("With eta above 0,")
+
+
+def cells_of(solver, greys, **asked):
+    return [cell_of(grey, count, solver, **asked) for count, grey in greys.items()]
+
+
+UNIPC = {2: 200, 5: 120, 10: 104, 20: 100}
+
+
+@pytest.mark.parametrize(
+    ("ddim_greys", "told"),
+    [
+        # 4 levels are half way in dB from 8 to 2, and 20 are from 40 to 10: reached half way in the logarithm of steps.
+        ({5: 140, 20: 108, 40: 102}, "UniPC in 10 steps is as near as DDIM in about 28 steps."),
+        ({5: 140, 20: 110}, "UniPC in 5 steps is as near as DDIM in about 10 steps; in 10, it is nearer than in 20."),
+        ({2: 200, 5: 140, 10: 120, 20: 110}, "as near as DDIM in 10 steps; in 10, it is nearer than in 20."),
+        ({5: 250, 20: 240}, "UniPC in 2 steps is nearer than DDIM in 20 steps."),
+        ({5: 102, 20: 101}, "DDIM in 5 steps is as near as UniPC in 10 steps, or nearer."),
+        ({5: 130, 20: 125}, "UniPC in 2 steps is no nearer than DDIM in 5 steps, in 5 it is nearer than DDIM in 20"),
+    ],
+)
+def test_the_verdict_says_how_many_steps_are_worth_how_many(ddim_greys, told):
+    assert told in verdict(cells_of("unipc", UNIPC) + cells_of("ddim", ddim_greys))
+
+
+def test_the_verdict_tells_evaluations_where_steps_cost_more():
+    said = verdict(cells_of("unipc", UNIPC) + cells_of("heun", {2: 200, 5: 140, 10: 120, 20: 110}))
+    assert "as near as Heun in 10 steps (19 evaluations)" in said
+
+
+def test_the_verdict_stands_above_the_table_where_its_place_is_kept_until_all_rows_are_there(client, weights):
+    job = client.submit(**REQUEST, weights=weights)
+    job.result(timeout=60)
+    first, *_, last = (output[2] for output in job.outputs())
+    assert first.startswith(f'<p class="verdict">{table.VERDICT_TO_COME}</p><div')
+    assert last.startswith('<p class="verdict">') and "DDIM" in last[:200] and table.VERDICT_TO_COME not in last
+    one_solver = client.predict(**{**REQUEST, "solvers": ["ddim"]}, weights=weights)
+    assert "verdict" not in one_solver[2]
+
+
+def test_guidances_have_verdicts_of_their_own_and_species_share_one():
+    cells = []
+    for name in ("rose", "tulip"):
+        for guidance, grey in ((1.0, 110), (2.0, 105)):
+            asked = {"class_name": name, "guidance": guidance}
+            cells += cells_of("unipc", {5: grey, 20: 100}, **asked) + cells_of("ddim", {5: 120, 20: 110}, **asked)
+    said = verdict(cells)
+    assert "With guidance 1, UniPC in 5 steps is as near as DDIM in" in said
+    assert "With guidance 2, UniPC in 5 steps is nearer than DDIM in 20 steps." in said
+    assert said.count("With guidance") == 2
+
+
+def test_no_verdict_where_there_is_none():
+    assert verdict(cells_of("ddim", UNIPC)) == ""
+    assert "does not tell" in verdict(cells_of("unipc", {5: 100}) + cells_of("ddim", {5: 120}))
+
+
+def test_the_first_comparison_is_of_ddim_and_unipc_in_eight_rows(settings):
+    first = {name: setting.control.value for name, setting in settings.items()}
+    assert (first["num_steps"], first["solvers"], first["node_placement"]) == ("2,5,10,20", ["ddim", "unipc"], "best")
 
 
 @pytest.fixture
@@ -213,10 +330,19 @@ def rows_of(tiny_model):
 
 
 def test_fewest_and_most_steps_or_two_weights_are_the_first_to_slide_between(rows_of):
-    left, right = (update["value"] for update in map(vars, slider.choices(rows_of("a"))))
-    assert (left, right) == ("seed 3, 1 step, ddim", "seed 3, 5 steps, ddim")
-    left, right = (update["value"] for update in map(vars, slider.choices(rows_of("a", "b"))))
-    assert (left, right) == ("seed 3, 5 steps, ddim, a", "seed 3, 5 steps, ddim, b")
+    chosen = [vars(update)["value"] for update in slider.choices(rows_of("a"), (3, 8))]
+    assert chosen == ["3", "1 step, ddim", "5 steps, ddim"]
+    chosen = [vars(update)["value"] for update in slider.choices(rows_of("a", "b"), (3, 8))]
+    assert chosen == ["3", "5 steps, ddim, a", "5 steps, ddim, b"]
+
+
+def test_the_table_tells_which_row_is_the_reference(tiny_model):
+    rows = table.planned(comparison_of({"a": tiny_model, "b": tiny_model}, (3,), (1, 5), ("unipc", "ddim")))
+    marked = [(row.weights, row.config.num_steps, row.config.solver) for row in rows if row.is_reference]
+    assert sorted(marked) == [("a", 5, "unipc"), ("b", 5, "unipc")]
+    assert table.show(rows, (3,)).count("<small>the reference</small>") == 2
+    alone = table.planned(comparison_of({"a": tiny_model, "b": tiny_model}, (3,), (5,)))
+    assert not any(row.is_reference for row in alone)
 
 
 def test_names_of_weights_stay_text_in_the_table(rows_of):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from ddim.diffusion.noise import parse_seeds
-from ddim.diffusion.sampling import FEW_STEPS, SampleConfig, SolverName, parse_step_counts
+from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SampleConfig, SolverName, parse_step_counts
 from ddim.errors import UserError
 from ddim.making.compare import MAX_SEEDS, Comparison, Contender
 from ddim.notation import written_numbers
@@ -14,10 +14,13 @@ from ddim.ui import controls
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model
 from ddim.ui.reading import read_config, read_number, read_weights
-from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
+from ddim.ui.settings import EACH_SOLVERS_BEST, Setting, first_seeds, sampling_settings, weights_setting
 
 NUM_CLASSES = 8
-STEP_COUNTS = ("1,2,5,10,20,50", "1-20", "5,10,20")
+STEP_COUNTS = ("2,5,10,20", "1,2,5,10,20,50", "1-20")
+NODE_PLACEMENTS = [("Each solver's best", EACH_SOLVERS_BEST), *controls.NODE_PLACEMENTS]
+NOT_OF_ALL = ("num_steps", "solver", "node_placement", "class_name", "guidance")
+"""Fields of SampleConfig that may differ from row to row."""
 
 
 class Controls(NamedTuple):
@@ -27,6 +30,7 @@ class Controls(NamedTuple):
     num_steps: gr.Textbox
     presets: list[gr.Button]
     solvers: gr.CheckboxGroup
+    node_placement: gr.Dropdown
     weights: gr.Dropdown
     against: gr.Dropdown
     class_names: gr.Dropdown
@@ -38,17 +42,25 @@ class Controls(NamedTuple):
 def lay_out(runs_dir: str) -> Controls:
     """Lay out the controls."""
     with gr.Group():
-        seeds = gr.Textbox("0-5", label="Seeds", info=f"1 to {MAX_SEEDS} of them, such as 0-5 or 3,8,21.", max_lines=1)
+        seeds = gr.Textbox("0-3", label="Seeds", info=f"1 to {MAX_SEEDS} of them, such as 0-3 or 3,8,21.", max_lines=1)
         num_steps = gr.Textbox(STEP_COUNTS[0], label="Numbers of steps", max_lines=1)
         with gr.Row(elem_classes="chips"):
             presets = [gr.Button(counts, size="sm", min_width=60) for counts in STEP_COUNTS]
-        solvers = gr.CheckboxGroup(controls.SOLVERS, value=["ddim"], label="Solvers", elem_classes="solvers")
+        solvers = gr.CheckboxGroup(controls.SOLVERS, value=["ddim", "unipc"], label="Solvers", elem_classes="solvers")
+        node_placement = gr.Dropdown(
+            NODE_PLACEMENTS,
+            value=EACH_SOLVERS_BEST,
+            label="Diffusion times of N steps",
+            info="The best is inclusive for UniPC-2, and the reference for all others.",
+            filterable=False,
+        )
         weights = controls.weights_selector(runs_dir)
         choices = controls.choices_against(runs_dir)
-        against = gr.Dropdown(choices, value=controls.NO_WEIGHTS[1], label="Against", filterable=False)
+        against = gr.Dropdown(choices, value=controls.NO_WEIGHTS[1], label="Second weights", filterable=False)
         class_names, guidances, eight = _lay_out_classes(weights)
-        sampling = controls.sampling_controls(weights, without=("num_steps", "solver", "class_name", "guidance"))
-    return Controls(seeds, num_steps, presets, solvers, weights, against, class_names, guidances, eight, sampling)
+        sampling = controls.sampling_controls(weights, without=NOT_OF_ALL)
+    where = (weights, against, class_names, guidances, eight)
+    return Controls(seeds, num_steps, presets, solvers, node_placement, *where, sampling)
 
 
 def _lay_out_classes(weights: gr.Dropdown) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
@@ -98,6 +110,7 @@ def settings_of(chosen: Controls, runs_dir: str) -> dict[str, Setting]:
         "seeds": Setting(chosen.seeds, seeds_as_text, first_seeds(MAX_SEEDS)),
         "num_steps": Setting(chosen.num_steps, steps_as_text, with_steps_added),
         "solvers": Setting(chosen.solvers, read_solvers),
+        "node_placement": Setting(chosen.node_placement, read_node_placement),
         "weights": weights_setting(chosen.weights, runs_dir),
         "against": Setting(chosen.against, partial(read_against, runs_dir=runs_dir)),
         "class_names": Setting(chosen.class_names, read_class_names),
@@ -132,17 +145,22 @@ def read_comparison(
     against: Any,
     class_names: Any,
     guidances: Any,
+    node_placement: Any,
     runs_dir: str,
     **sampling: Any,
 ) -> Comparison:
     """What to compare, as it arrives; `sampling` are further fields of SampleConfig. Raises UserError or OSError."""
     seeds, step_counts, solvers = read_seeds(seeds), read_step_counts(num_steps), read_solvers(solvers)
-    config, *_ = (read_config(num_steps=step_counts[0], solver=solver, **sampling) for solver in solvers)
+    is_best, common = node_placement == EACH_SOLVERS_BEST, SampleConfig().node_placement
+    sampling |= {"num_steps": step_counts[0], "node_placement": common if is_best else node_placement}
+    config, *_ = (read_config(solver=solver, **sampling) for solver in solvers)
+    has_choice = is_best and config.max_signal_rate < 1  # at 1, inclusive nodes would end without noise
+    own = {solver: best for solver in solvers if has_choice and (best := BEST_NODE_PLACEMENTS[solver]) != common}
     names = [read_weights(weights, runs_dir), read_against(against, runs_dir) or weights]
     contenders = {name: Contender(load_model(name, runs_dir), config) for name in names}
     has_classes = any(model.classes for model, _ in contenders.values())
-    asked = (read_guidances(guidances), read_class_names(class_names)) if has_classes else ((), ())
-    return Comparison(contenders, seeds, step_counts, solvers, *asked)
+    guidances, class_names = (read_guidances(guidances), read_class_names(class_names)) if has_classes else ((), ())
+    return Comparison(contenders, seeds, step_counts, solvers, guidances, class_names, own)
 
 
 def read_class_names(value: Any) -> list[str]:
@@ -174,6 +192,11 @@ def read_solvers(value: Any) -> list[SolverName]:
     if not names:
         raise UserError("A comparison needs a solver: choose one or several.")
     return list(dict.fromkeys(SampleConfig(solver=cast(SolverName, name)).solver for name in names))
+
+
+def read_node_placement(value: Any) -> str:
+    """A node placement, or that each solver has its best. Raises UserError for anything else."""
+    return EACH_SOLVERS_BEST if value == EACH_SOLVERS_BEST else SampleConfig(node_placement=value).node_placement
 
 
 def read_against(value: Any, runs_dir: str) -> str:

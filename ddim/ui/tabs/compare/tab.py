@@ -15,6 +15,7 @@ from ddim.ui import controls, export, history, live_view, reproduce, run_button
 from ddim.ui.handlers import PRIVATE, selected_of
 from ddim.ui.limits import check_work
 from ddim.ui.tabs.compare import plot, settings, slider, table
+from ddim.ui.tabs.compare.verdict import verdict
 
 INTRODUCTION = (
     "DDIM may leave out steps: the fewer it takes, the larger each one is, and the rougher the picture. Here the same "
@@ -40,6 +41,7 @@ class View(NamedTuple):
     finished: Any
     sentence: Any
     plot: Any
+    seed: Any
     made: Any = None
     recipes: Any = None
 
@@ -90,7 +92,7 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
         comparison = settings.read_comparison(runs_dir=runs_dir, **request)
         check_work(len(comparison.seeds), sum(config.nfe for _, config in comparison.plan()), "seeds")
         rows, recipe = table.planned(comparison), Recipe.of_comparison(comparison)
-        left, right = slider.choices(rows)
+        seed, left, right = slider.choices(rows, comparison.seeds)
         shown = View(
             gallery=[],
             recipe=recipe.to_json(),
@@ -102,11 +104,12 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
             finished=gr.Column(visible=False),
             sentence="",
             plot=None,
+            seed=seed,
             recipes={name: of_one for row in rows for name, of_one in zip(row.names, row.recipes, strict=True)},
         )
         yield shown
         # Meanwhile the visitor may choose others, and look at the recipe of one.
-        shown = shown._replace(left=gr.skip(), right=gr.skip(), recipe=gr.skip())
+        shown = shown._replace(seed=gr.skip(), left=gr.skip(), right=gr.skip(), recipe=gr.skip())
         cells: list[Cell] = []
         paths: list[str] = []
         started = time.monotonic()
@@ -124,17 +127,18 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
         yield shown._replace(
             gallery=list(zip(paths, shown.recipes, strict=True)),
             recipe=recipe.to_json(),
-            table=table.show(rows, comparison.seeds),
+            table=table.show(rows, comparison.seeds, verdict(cells)),
             status=f"{len(cells)} rows in {time.monotonic() - started:.1f} seconds.",
             finished=gr.Column(visible=True),
-            sentence=plot.sentence(cells),
+            sentence=plot.sentences(cells),
             plot=plot.curves(cells),
             made=Made(cells, recipe),
         )
 
     sampling = chosen.sampling.fields
     inputs = {"seeds": chosen.seeds, "num_steps": chosen.num_steps, "solvers": chosen.solvers, "eta": sampling["eta"]}
-    inputs |= {"weights": chosen.weights, "against": chosen.against, **sampling}
+    inputs |= {"weights": chosen.weights, "against": chosen.against, "variance": sampling["variance"]}
+    inputs |= {"node_placement": chosen.node_placement, **sampling}
     inputs |= {"class_names": chosen.class_names, "guidances": chosen.guidances}
     compared = run_button.wire(run, compare_steps, inputs, view, api_name="compare_steps")
     controls.tell_precision(compared.success, chosen.weights, chosen.sampling.precision, runs_dir)
@@ -150,17 +154,21 @@ def _progress(cell: Cell, rows: Sequence[table.Row], num_finished: int) -> str:
 
 
 def _wire_selection(view: View, two: slider.Slider, column: reproduce.Column) -> None:
-    """A picture that is selected goes to the slider, and the column is about it."""
+    """A picture that is selected goes to the slider, the other side to its seed, and the column is about it."""
 
-    def select(recipes: Mapping[str, Recipe], selected: gr.EventData) -> dict[Any, Any]:
+    def select(recipes: Mapping[str, Recipe], left: str, right: str, selected: gr.EventData) -> dict[Any, Any]:
         picture = getattr(selected, "picture", None)
         recipe = selected_of(recipes, picture)
-        return {two.left if selected.side == "left" else two.right: picture, column.recipe: recipe.to_json()}
+        seed, row = str(recipe.seeds[0]), str(picture).partition(", ")[2]
+        side = two.left if getattr(selected, "side", None) == "left" else two.right
+        rows = {} if row in (left, right) else {side: row}
+        return {two.seed: seed, **rows, column.recipe: recipe.to_json()}
 
     def select_file(recipes: Mapping[str, Recipe], selected: gr.SelectData) -> dict[str, Any]:
         return selected_of(list((recipes or {}).values()), selected.index).to_json()
 
-    selected = view.table.select(select, view.recipes, [two.left, two.right, column.recipe], **PRIVATE)
+    shown = [two.left, two.right]
+    selected = view.table.select(select, [view.recipes, *shown], [two.seed, *shown, column.recipe], **PRIVATE)
     opened = view.gallery.select(select_file, view.recipes, column.recipe, **PRIVATE)
     for event in (selected, opened):
         reproduce.describe_after(event.success, column)
@@ -177,7 +185,7 @@ def _lay_out_pictures() -> tuple[View, slider.Slider]:
             x="evaluations",
             y="PSNR",
             color="line",
-            title="How close to the pictures of the most steps",
+            title="How near to the reference",
             x_title="network evaluations",
             y_title="PSNR in dB",
             tooltip="all",
@@ -194,4 +202,4 @@ def _lay_out_pictures() -> tuple[View, slider.Slider]:
                 interactive=False,
                 elem_classes="gallery",
             )
-    return View(gallery, None, shown, None, two, pair.left, pair.right, finished, sentence, curves), pair
+    return View(gallery, None, shown, None, two, pair.left, pair.right, finished, sentence, curves, pair.seed), pair

@@ -11,35 +11,52 @@ import numpy as np
 
 from ddim.diffusion.sampling import SampleConfig
 from ddim.making.compare import Cell, Comparison, asked_for
+from ddim.making.nearness import reference_of
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import save_png
 from ddim.notation import counted
 from ddim.ui.gradio_cache import address_of, save_picture
 from ddim.ui.species import shown_class
+from ddim.ui.tabs.compare.plot import SOLVERS
 
 INVITATION = "<p>Each row will be a number of steps, each column a seed.</p>"
+VERDICT_TO_COME = "How many steps of one solver are worth how many of another is told when all rows are there."
 
-# Selected pictures take turns: the first is for the left of the slider, the next for its right.
+# Selected rows take turns: the first is for the left of the slider, the next for its right; those there already are not
+# counted. Arrow keys go from picture to picture.
 SELECT = """
 let side = "right";
 element.addEventListener("click", ({target}) => {
-    const picture = target.closest("button")?.querySelector("img");
-    if (picture) {
-        side = side === "left" ? "right" : "left";
-        trigger("select", {side, picture: picture.alt});
+    const cell = target.closest("td:has(img)");
+    if (!cell) return;
+    if (!cell.parentElement.querySelector("[data-side]")) side = side === "left" ? "right" : "left";
+    trigger("select", {side, picture: cell.querySelector("img").alt});
+});
+element.addEventListener("keydown", (event) => {
+    const steps = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
+    const cell = event.target.closest("td");
+    if (!steps || !cell) return;
+    const row = cell.closest("tbody").rows[cell.parentElement.sectionRowIndex + steps[0]];
+    const next = row?.cells[cell.cellIndex + steps[1]]?.querySelector("button");
+    if (next) {
+        event.preventDefault();
+        next.focus();
     }
 });
 """
 
 
 class Row(NamedTuple):
-    """The pictures of one cell of a comparison: their names, their recipes, and where they are once they are made."""
+    """The pictures of one cell of a comparison: its name and theirs, with the seed in front, their recipes, and where
+    they are once they are made."""
 
     weights: str
     config: SampleConfig
+    name: str
     names: list[str]
     recipes: list[Recipe]
     sources: list[str]
+    is_reference: bool
     seconds: float | None = None
 
 
@@ -50,15 +67,19 @@ def lay_out() -> gr.HTML:
 
 def planned(comparison: Comparison) -> list[Row]:
     """The rows of a comparison before anything is made."""
-    seeds, contenders = comparison.seeds, comparison.contenders
+    seeds, contenders, plan = comparison.seeds, comparison.contenders, comparison.plan()
+    references = [reference_of(name, config, plan) for name, config in plan]
+    has_curves = len({(name, reference) for (name, _), reference in zip(plan, references, strict=True)}) < len(plan)
     rows = []
-    for name, config in comparison.plan():
+    for (name, config), reference in zip(plan, references, strict=True):
         parts = [counted(config.num_steps, "step"), config.solver, *([name] if len(contenders) > 1 else [])]
         parts += asked_for(config)
         weights = Weights.of(contenders[name].model)
-        names = [", ".join([f"seed {seed}", *parts]) for seed in seeds]
+        named = ", ".join(parts)
+        names = [f"seed {seed}, {named}" for seed in seeds]
         recipes = [Recipe("sample", weights, config, [seed]) for seed in seeds]
-        rows.append(Row(name, config, names, recipes, [""] * len(seeds)))
+        is_reference = has_curves and reference == config
+        rows.append(Row(name, config, named, names, recipes, [""] * len(seeds), is_reference))
     return rows
 
 
@@ -76,13 +97,15 @@ def finished(row: Row, cell: Cell) -> tuple[Row, list[str]]:
     return row._replace(sources=[address_of(path) for path in paths], seconds=cell.seconds), paths
 
 
-def show(rows: Sequence[Row], seeds: Sequence[int]) -> str:
-    """The table as HTML."""
+def show(rows: Sequence[Row], seeds: Sequence[int], verdict: str = "") -> str:
+    """The table as HTML, below the verdict on its solvers if it has several; until there is one, its place is kept."""
+    has_verdict = len({row.config.solver for row in rows}) > 1
+    told = f'<p class="verdict">{escape(verdict or VERDICT_TO_COME)}</p>' if has_verdict else ""
     columns = "".join(f'<th scope="col">seed {seed}</th>' for seed in seeds)
     several_weights = len({row.weights for row in rows}) > 1
     body = "".join(_show_row(row, several_weights) for row in rows)
     return (
-        '<div tabindex="0" role="region" aria-label="Pictures by numbers of steps">'
+        f'{told}<div tabindex="0" role="region" aria-label="Pictures by numbers of steps">'
         f'<table style="--seeds: {len(seeds)}">'
         f"<thead><tr><td></td>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
@@ -91,9 +114,10 @@ def show(rows: Sequence[Row], seeds: Sequence[int]) -> str:
 def _show_row(row: Row, tells_weights: bool) -> str:
     seconds = [f"{row.seconds:.2f} s"] if row.seconds is not None else []
     weights = [row.weights] if tells_weights else []
-    details = [row.config.solver, counted(row.config.nfe, "evaluation"), *seconds, *weights]
+    details = [SOLVERS[row.config.solver], counted(row.config.nfe, "evaluation"), *seconds, *weights]
     class_name, *guidance = asked_for(row.config) if row.config.class_name else ["", *asked_for(row.config)]
     title, *rest = [*([shown_class(class_name)] if class_name else []), counted(row.config.num_steps, "step")]
+    details += ["the reference"] if row.is_reference else []
     told = "".join(f"<small>{escape(detail)}</small>" for detail in [*rest, *details, *guidance])
     pictures = "".join(map(_show_picture, row.names, row.sources))
     return f'<tr><th scope="row">{escape(title)}{told}</th>{pictures}</tr>'
