@@ -1,5 +1,6 @@
 """The tab Train as its visitors meet it."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,25 @@ def wait_for_status(tab, text):
         "text => [...document.querySelectorAll('.status')].some(one => one.checkVisibility() && "
         "one.innerText.includes(text))",
         arg=text,
-        timeout=180_000,
+        timeout=120_000,
+    )
+
+
+def choose(tab, label, run):
+    tab.get_by_label(label, exact=True).locator("visible=true").click()
+    tab.get_by_role("option", name=run, exact=True).click()
+
+
+def wait_for_lines(tab, *runs):
+    """Wait until the legend names these runs, and the chart of losses has lines of these alone, all of some length."""
+    tab.wait_for_function(
+        """runs => {
+          const legend = [...document.querySelectorAll(".charts .legend button")].map((one) => one.textContent);
+          const lines = [...document.querySelectorAll(".charts figure:first-child path.line")];
+          const drawn = new Set(lines.filter((one) => one.getTotalLength() > 50).map((one) => one.dataset.run));
+          return String(legend) === String(runs) && String([...drawn]) === String(runs);
+        }""",
+        arg=list(runs),
     )
 
 
@@ -73,7 +92,7 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
     # The first grid and points arrive.
     wait_for_status(tab, "browsed running")
     tab.locator(".samples img").wait_for(timeout=180_000)
-    tab.wait_for_function("document.querySelectorAll('.mark-line path').length >= 1", timeout=180_000)
+    tab.wait_for_function("document.querySelector('.charts path.line[data-run=browsed]')", timeout=180_000)
     first = grid_source(tab)
 
     # After a reload everything is there again and goes on.
@@ -129,6 +148,40 @@ def test_used_weights_bring_the_signal_rates_of_their_training(
             assert tab.get_by_label(f"number input for {label}").locator("visible=true").input_value() == rate
 
 
+def test_lines_and_legend_are_those_of_the_runs_that_are_chosen(train_tab, served):
+    runs = Path(served[1]).parent
+    for name in ("compared-a", "compared-b", "compared-c"):
+        record_run(runs / name, 3)
+        time.sleep(0.05)  # or none would be the newest
+    tab = train_tab()
+    wait_for_lines(tab, "compared-c")
+    choose(tab, "Run", "compared-a")
+    wait_for_lines(tab, "compared-a")
+    tab.reload()
+    wait_for_lines(tab, "compared-c")
+    choose(tab, "Run", "compared-b")
+    choose(tab, "Overlay", "compared-a")
+    choose(tab, "Overlay", "compared-c")
+    wait_for_lines(tab, "compared-b", "compared-a", "compared-c")
+
+    # A name in the legend switches its lines, and the pointer tells the numbers of those that are left.
+    button = tab.get_by_role("button", name="compared-a", exact=True)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    chart = tab.locator(".charts figure").first
+    assert chart.locator("path.line[data-run=compared-a]").count() == 0
+    box = chart.locator("svg").bounding_box()
+    tab.mouse.move(box["x"] + box["width"] - 20, box["y"] + 100)
+    reading = chart.locator(".reading").inner_text()
+    assert reading.startswith("epoch 3: ")
+    assert "compared-b, validation 0.3667" in reading
+    assert "compared-a" not in reading
+
+    # Smoothing leaves what was measured as a faint line.
+    tab.get_by_label("Smoothing").fill("0.5")
+    assert chart.locator("path.faint").count() == chart.locator("path.line").count() == 4
+
+
 def test_a_run_is_deleted_only_after_a_second_thought(train_tab, served):
     run = Path(served[1]).parent / "forgotten"
     (run / "samples").mkdir(parents=True)
@@ -148,11 +201,11 @@ def test_a_recorded_run_is_seen_whole_and_taken_away_as_a_film(train_tab, served
     record_run(run, 3)
     tab = train_tab(query, width)
     wait_for_status(tab, f"recorded-{width} stopped")
-    plots = tab.locator(".vega-embed svg").filter(visible=True)
-    plots.nth(2).wait_for()
-    for plot in plots.all():
-        room = plot.locator("xpath=ancestor::*[contains(@class, 'block')][1]").bounding_box()["width"]
-        assert 0.85 * room < plot.bounding_box()["width"] <= room
+    charts = tab.locator(".charts figure").filter(visible=True)
+    charts.nth(2).wait_for()
+    for chart in charts.all():
+        assert chart.locator("path.line").count() >= 1
+        assert chart.locator("svg").bounding_box()["width"] == pytest.approx(chart.bounding_box()["width"], abs=1)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     tab.get_by_role("button", name="The run as a film").click()

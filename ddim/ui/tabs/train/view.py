@@ -1,4 +1,4 @@
-"""What the tab Train shows of a run: how it stands, its plots, and the grid of any epoch."""
+"""What the tab Train shows of a run: how it stands, its charts, and the grid of any epoch."""
 
 import html
 from collections.abc import Callable
@@ -16,9 +16,12 @@ from ddim.runs.folder import RUNNING, read_status, recorded, sample_grids
 from ddim.runs.metrics import watched_metrics
 from ddim.ui.edge import errors_shown, without_paths
 from ddim.ui.handlers import PRIVATE
-from ddim.ui.tabs.train import plots
+from ddim.ui.tabs.train import charts, plots
 
 SECONDS_BETWEEN_LOOKS = 2
+# Polls never fail: what a visitor's choices are is checked against the folders there are, not by Gradio against those
+# that it knew when the page was opened.
+UNCHECKED: dict[str, Any] = {**PRIVATE, "preprocess": False}
 NO_RUN = "No run yet: start one, and it appears here."
 
 
@@ -29,13 +32,11 @@ class View(NamedTuple):
     """
 
     run: gr.Dropdown
-    other_run: gr.Dropdown
+    overlay: gr.Dropdown
     status: gr.HTML
     samples: gr.Image
     epoch: gr.Slider
-    losses: gr.LinePlot
-    kids: gr.LinePlot
-    learning_rates: gr.LinePlot
+    charts: gr.HTML
     timer: gr.Timer
     seen: gr.State
     known: gr.State
@@ -46,9 +47,7 @@ class Look(NamedTuple):
     """What one look at the folders shows: its components, or what they are to hold."""
 
     status: Any
-    losses: Any
-    kids: Any
-    learning_rates: Any
+    charts: Any
     epoch: Any
     samples: Any
     seen: Any
@@ -60,7 +59,7 @@ def lay_out(runs_dir: str) -> View:
     found = choices(runs_dir)
     with gr.Row():
         run = gr.Dropdown(found, value=found[0][1] if found else None, label="Run")
-        other_run = gr.Dropdown(found, value=None, label="Another run over it")
+        overlay = gr.Dropdown(found, value=[], multiselect=True, label="Overlay")
     status = gr.HTML(NO_RUN, elem_classes="status", padding=False)
     samples = gr.Image(
         label="The same seeds after this epoch",
@@ -72,29 +71,17 @@ def lay_out(runs_dir: str) -> View:
         elem_classes="samples",
     )
     epoch = gr.Slider(1, 2, value=1, step=1, label="Epoch", interactive=True, buttons=[])
-    looks: dict[str, Any] = {
-        "color": "line",
-        "x": "epoch",
-        "x_title": "epoch",
-        "tooltip": "all",
-        "height": 260,
-        "buttons": ["fullscreen", "export"],
-    }
-    losses = gr.LinePlot(y="loss", title="Loss", **looks)
-    with gr.Row():
-        kids = gr.LinePlot(y="kid", title="KID x 1000", **looks)
-        learning_rates = gr.LinePlot(y="learning_rate", title="Learning rate", **looks)
+    plotted = charts.lay_out()
     timer, seen, known, chosen = gr.Timer(SECONDS_BETWEEN_LOOKS), gr.State(), gr.State(), gr.State()
-    return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known, chosen)
+    return View(run, overlay, status, samples, epoch, plotted, timer, seen, known, chosen)
 
 
 def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
     """Look at the run's folder every two seconds, and send only what has changed since."""
     nothing_new = Look(*[gr.skip()] * len(Look._fields))
 
-    def look(run: str, other_run: str, seen: tuple | None, chosen: int | None) -> Look:
-        with errors_shown():
-            folders = [folder(runs_dir, name) for name in dict.fromkeys([run, other_run]) if name]
+    def look(run: Any, overlay: Any, seen: tuple | None, chosen: int | None) -> Look:
+        folders = _found(runs_dir, run, overlay)
         if not folders:
             # A page that has seen no run says so already, and a late answer must not hide one found meanwhile.
             return nothing_new._replace(seen=None, **({"status": NO_RUN} if seen else {}))
@@ -108,44 +95,40 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
         status, samples = status_and_grid(folders, grids, epoch)
         return Look(
             status,
-            plots.losses(folders),
-            plots.per_epoch(folders, "kid", 1000),
-            plots.per_epoch(folders, "learning_rate"),
+            plots.charts(folders),
             gr.Slider(maximum=max(2, len(grids)), value=max(1, epoch), interactive=len(grids) > 1),
             samples,
             now,
             chosen,
         )
 
-    def show_epoch(run: str, other_run: str, epoch: int) -> tuple[Any, Image.Image | None, int | None]:
-        if not run:
-            return gr.skip(), None, None
-        with errors_shown():
-            folders = [folder(runs_dir, name) for name in (run, other_run) if name]
+    def show_epoch(run: Any, overlay: Any, epoch: Any) -> tuple[Any, Any, int | None]:
+        folders = _found(runs_dir, run, overlay)
+        if not folders or not isinstance(epoch, int):
+            return gr.skip(), gr.skip(), None
         grids = sample_grids(folders[0])
         # At the last one, follow the run.
         return *status_and_grid(folders, grids, epoch), epoch if epoch < len(grids) else None
 
-    def find_runs(run: str | None, other_run: str | None, known: list | None) -> list[Any]:
+    def find_runs(run: Any, overlay: Any, known: list | None) -> list[Any]:
         found = choices(runs_dir)
         values = [value for _, value in found]
         if found == known and (run in values or not values):
             return [gr.skip()] * 3
         # A page that has just been opened shows the newest run.
         chosen = run if run in values and known is not None else next(iter(values), None)
-        other = other_run if other_run in values else None
-        return [gr.Dropdown(found, value=chosen), gr.Dropdown(found, value=other), found]
+        others = [value for value in values if isinstance(overlay, list) and value in overlay]
+        return [gr.update(choices=found, value=chosen), gr.update(choices=found, value=others), found]
 
-    # Not the slider: a late answer may leave it where it can no longer be, and Gradio would refuse every look.
-    inputs = [view.run, view.other_run, view.seen, view.chosen]
-    plotted = (view.losses, view.kids, view.learning_rates)
-    outputs = list(Look(view.status, *plotted, view.epoch, view.samples, view.seen, view.chosen))
-    for event in (view.timer.tick, view.run.change, view.other_run.change, demo.load):
-        event(look, inputs, outputs, **PRIVATE)
+    # Not the slider: a late answer may leave it where it can no longer be.
+    inputs = [view.run, view.overlay, view.seen, view.chosen]
+    outputs = list(Look(view.status, view.charts, view.epoch, view.samples, view.seen, view.chosen))
+    for event in (view.timer.tick, view.run.change, view.overlay.change, demo.load):
+        event(look, inputs, outputs, **UNCHECKED)
     for event in (view.timer.tick, demo.load):
-        event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
+        event(find_runs, [view.run, view.overlay, view.known], [view.run, view.overlay, view.known], **UNCHECKED)
     shown = [view.status, view.samples, view.chosen]
-    view.epoch.release(show_epoch, [view.run, view.other_run, view.epoch], shown, **PRIVATE)
+    view.epoch.release(show_epoch, [view.run, view.overlay, view.epoch], shown, **UNCHECKED)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 
 
@@ -162,6 +145,15 @@ def folder(runs_dir: str, run: str | None) -> Path:
     if not isinstance(run, str) or run not in found:
         raise UserError(f"There is no run {run!r:.100}.")
     return found[run]
+
+
+def _found(runs_dir: str, run: Any, overlay: Any) -> list[Path]:
+    """The folders of the run that is looked at and of those over it, without any that has gone or never was."""
+    found = {path.name: path for path in reversed(recorded(runs_dir))}
+    if not isinstance(run, str) or run not in found:
+        return []
+    names = dict.fromkeys([run, *(overlay if isinstance(overlay, list) else [])])
+    return [found[name] for name in names if name in found]
 
 
 def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple[str, Image.Image | None]:
