@@ -18,8 +18,11 @@ SMALL = {**TINY, "epochs": 100_000, "image_size": 8}
 
 @pytest.fixture
 def train_tab(open_tab, served):
+    failures = []
+
     def open_train_tab(query="?tab=train", width=1600):
         tab = open_tab(query, width=width)
+        tab.on("response", lambda answer: failures.append(answer.url) if answer.status >= 500 else None)
         if "tab=" not in query:
             tab.get_by_role("tab", name="Train").click()
         return tab
@@ -28,6 +31,7 @@ def train_tab(open_tab, served):
     for run in Path(served[1]).parent.iterdir():
         if (run / "status.json").exists():
             stop_run(run)
+    assert not failures
 
 
 def fill_options(tab, options):

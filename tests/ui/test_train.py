@@ -1,6 +1,8 @@
 """What the tab Train promises to those who call it, and how its options are laid out."""
 
+import json
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,6 +99,35 @@ def test_a_run_is_started_watched_stopped_and_not_started_twice(client, dataset,
     assert "stopped" in text
     assert "KID not measured" in text
     assert [line["kind"] for line in plots.losses([run]) if line["points"]] == ["training", "validation"]
+
+
+def ask(served, name, *values):
+    """What the page is answered when it asks for this by itself: the status, and the values that are to be shown."""
+    event = next(one for one in served[2].fns.values() if one.name == name)
+    body = json.dumps({"data": [*values, *[None] * (len(event.inputs) - len(values))], "fn_index": event._id})
+    address = f"{served[0].rstrip('/')}/gradio_api/run/predict"
+    request = urllib.request.Request(address, body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status, json.load(answer)["data"]
+
+
+@pytest.mark.parametrize(
+    ("run", "overlay", "drawn"),
+    [
+        ("came-later", [], [["came-later"]]),
+        ("came-later", ["gone", "flowers64.run"], [["came-later", "flowers64.run"]]),
+        ("gone", None, []),
+        (None, ["came-later"], []),
+    ],
+)
+def test_polls_are_answered_whatever_run_a_page_has_chosen(served, runs_dir, run, overlay, drawn):
+    if not (runs_dir / "came-later").exists():
+        record_run(runs_dir / "came-later", 2)  # which the page does not know of: it was built before
+    status, shown = ask(served, "look", run, overlay)
+    assert status == 200
+    assert [one["runs"] for one in shown if isinstance(one, dict) and "runs" in one] == drawn
+    assert ask(served, "find_runs", run, overlay)[0] == 200
+    assert ask(served, "show_epoch", run, overlay, 1_000_000)[0] == 200
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", "CON", "x" * 65])

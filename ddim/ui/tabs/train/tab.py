@@ -223,6 +223,7 @@ def save_film(runs_dir: str, run: str, folder: Path, suffix: str, config: Export
 
 
 def _run_selector(runs_dir: str, run: Path | None = None) -> gr.Dropdown:
+    """The list of runs as it now is, with this one chosen, or the newest where there is no such run any more."""
     choices = view.choices(runs_dir)
-    value = run.name if run else next((value for _, value in choices), None)
-    return gr.Dropdown(choices, value=value)
+    names = [name for _, name in choices]
+    return gr.Dropdown(choices, value=run.name if run and run.name in names else next(iter(names), None))
