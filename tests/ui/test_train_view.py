@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tiny_runs import record_run
 
-from ddim.runs.folder import STOPPED, Status, append_metrics, write_status
+from ddim.runs.folder import STOPPED, Status, append_metrics, write_json, write_status
 from ddim.ui.tabs.train import plots, view
 
 
@@ -56,6 +56,20 @@ def test_what_is_damaged_is_left_out_and_said_once(calls, runs_dir, name):
     with_it_as_the_other = look(calls, "short", "long")
     assert with_it_as_the_other.samples is not None
     assert with_it_as_the_other.status.count(f"long: {sentence}") == (name == "metrics.jsonl")
+
+
+def test_kids_of_two_protocols_or_ways_of_sampling_never_share_an_axis(runs_dir):
+    for name, block in (("long", "mixed5"), ("short", "mixed10"), ("alike", "mixed5")):
+        (runs_dir / name).mkdir(exist_ok=True)
+        append_metrics(runs_dir / name, epoch=5, step=20, loss=1, val_loss=1, kid=0.02, page_kid=0.01)
+        write_json(runs_dir / name / "config.json", {"dataset": "flowers", "kid_block": block, "kid_images": 256})
+    shown = plots.charts([runs_dir / name for name in ("long", "short", "alike")])
+    axes = [(one["title"], [line["run"] for line in one["lines"]]) for one in shown["charts"] if "KID" in one["title"]]
+    ways = ("as the page samples", "by five DDIM steps")
+    assert axes == [(f"KID x 1000 {way}", runs) for way in ways for runs in (["long", "alike"], ["short"])]
+    notes = [one["note"] for one in shown["charts"] if "KID" in one["title"]]
+    assert ["mixed5" in note for note in notes] == [True, False, True, False]
+    assert "mixed10" in view.describe(runs_dir / "short")
 
 
 def test_nothing_is_sent_while_nothing_changes(calls, runs_dir):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ddim.runs.folder import read_status
+from ddim.runs.kid_protocol import WAYS, kid_protocol
 from ddim.runs.metrics import watched_metrics
 
 MAX_POINTS = 1000  # of a line between epochs: about as many as a chart is wide
@@ -15,13 +16,12 @@ def charts(folders: list[Path]) -> dict[str, Any]:
 
     A chart has a title, a note, and lines; a line the name of its run, its kind, and points (epoch, number).
     """
-    kids = [_line(folder, "", per_epoch(folder, "kid", 1000)) for folder in folders]
     rates = [_line(folder, "", per_epoch(folder, "learning_rate")) for folder in folders]
     return {
         "runs": [folder.name for folder in folders],
         "charts": [
             _chart("Loss", losses(folders), "A thin line is training, a line with dots validation."),
-            _chart("KID x 1000", kids),
+            *kids(folders),
             _chart("Learning rate", rates),
         ],
     }
@@ -38,6 +38,17 @@ def losses(folders: list[Path]) -> list[dict[str, Any]]:
     return lines
 
 
+def kids(folders: list[Path]) -> list[dict[str, Any]]:
+    """A chart for each protocol by which KID was measured, and each way of sampling: no two share an axis."""
+    lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for metric, way in WAYS.items():
+        for folder in folders:
+            if points := per_epoch(folder, metric, 1000):
+                axis = (f"KID x 1000 {way}", kid_protocol(folder))
+                lines.setdefault(axis, []).append(_line(folder, "", points))
+    return [_chart(title, lines[title, note], note) for title, note in lines]
+
+
 def per_epoch(folder: Path, metric: str, factor: float = 1) -> list[tuple[float, float]]:
     """The metric of a run after each epoch where it was measured: (epoch, number)."""
     return [
@@ -52,7 +63,7 @@ def best_epoch(folder: Path) -> dict[str, Any] | None:
     five steps, or lowest validation loss where KID is not measured.
     """
     epochs = [line for line in watched_metrics(folder).lines if "epoch" in line]
-    for name in ("page_kid", "kid"):
+    for name in WAYS:
         measured = [line for line in epochs if line.get(name) is not None]
         if measured:
             return min(measured, key=lambda line: line[name])

@@ -13,6 +13,7 @@ from PIL import Image
 from ddim.errors import UserError
 from ddim.runs.film import read_grid
 from ddim.runs.folder import RUNNING, read_status, recorded, sample_grids
+from ddim.runs.kid_protocol import WAYS, kid_protocol
 from ddim.runs.metrics import watched_metrics
 from ddim.ui.edge import errors_shown, without_paths
 from ddim.ui.handlers import PRIVATE
@@ -181,13 +182,12 @@ def describe(run: Path, *notes: str) -> str:
         parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
         parts.append(f"{timedelta(seconds=round(status.seconds_left or 0))} left")
     if best:
-        ways = {"page_kid": "as the page samples", "kid": "by five steps"}
         kids = [
             f"KID {1000 * best[name]:.1f} x 10<sup>-3</sup> {way}"
-            for name, way in ways.items()
+            for name, way in WAYS.items()
             if best.get(name) is not None
         ]
-        kid = ", ".join(kids) or "KID not measured"
+        kid = f"{', '.join(kids)} ({html.escape(kid_protocol(run))})" if kids else "KID not measured"
         parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
     text = " · ".join(parts)
     for sentence in (status.pictures, status.message, watched_metrics(run).damage, *notes):
