@@ -38,7 +38,7 @@ def fill_options(tab, options):
     for title in train_options.GROUPS:
         tab.get_by_role("button", name=title, exact=False).first.click()
     for name, value in options.items():
-        control = tab.get_by_label(name.replace("_", " ").capitalize(), exact=False).locator("visible=true").first
+        control = tab.get_by_label(train_options.label(name), exact=False).locator("visible=true").first
         if name == "precision":
             control.click()
             tab.get_by_role("option", name=value).click()
@@ -116,6 +116,7 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
     # It is stopped and resumed.
     tab.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     wait_for_status(tab, "browsed stopped")
+    assert tab.get_by_role("button", name="Stop", exact=True).locator("visible=true").is_disabled()
     stopped_at = read_status(run).step
     tab.get_by_role("button", name="Resume").click()
     wait_for_status(tab, "browsed running")
@@ -123,10 +124,10 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
 
     # Its weights make pictures in the other tab.
     tab.get_by_role("button", name="Use these weights").click()
-    tab.get_by_text("is chosen in every tab").wait_for()
+    tab.get_by_text("browsed is chosen in every tab", exact=True).wait_for()
     tab.get_by_role("tab", name="Generate").click()
     weights = tab.get_by_label("Weights").locator("visible=true").first
-    assert weights.input_value().endswith("browsed")
+    assert weights.input_value() == "browsed"
     tab.locator(".run-button").locator("visible=true").click()
     tab.wait_for_function(
         "[...document.querySelectorAll('.status')].some(one => one.innerText.includes('network evaluations'))",

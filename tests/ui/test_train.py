@@ -58,6 +58,16 @@ def test_every_option_has_one_control_and_every_advice_an_option():
     assert train_options.ADVICE.keys() <= set(named)
 
 
+def test_every_option_is_called_in_words():
+    labels = [train_options.label(name) for names in train_options.GROUPS.values() for name in names]
+    assert len(set(labels)) == len(labels)
+    assert not [label for label in labels if "_" in label or label.split()[0] in ("Ema", "Kid", "Init", "Min", "Max")]
+    assert (train_options.label("min_signal_rate"), train_options.label("max_signal_rate")) == (
+        "Lowest signal rate",
+        "Highest signal rate",
+    )
+
+
 @pytest.mark.parametrize("preset", ["quick", "tutorial", "species", "continue"])
 def test_what_the_controls_show_of_a_preset_reads_back_as_it(preset):
     values = train_options.preset_values(preset)
@@ -128,6 +138,15 @@ def test_polls_are_answered_whatever_run_a_page_has_chosen(served, runs_dir, run
     assert [one["runs"] for one in shown if isinstance(one, dict) and "runs" in one] == drawn
     assert ask(served, "find_runs", run, overlay)[0] == 200
     assert ask(served, "show_epoch", run, overlay, 1_000_000)[0] == 200
+
+
+def test_who_stops_a_run_that_does_not_run_is_told_so(calls, runs_dir, monkeypatch):
+    record_run(runs_dir / "at-rest", 1)
+    told = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    calls["stop_training"].fn("at-rest")
+    assert told == ["at-rest is not running, so there is nothing to stop."]
+    assert not (runs_dir / "at-rest" / "stop").exists()
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", "CON", "x" * 65])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tiny_runs import record_run
 
-from ddim.runs.folder import STOPPED, Status, append_metrics, write_json, write_status
+from ddim.runs.folder import FINISHED, RUNNING, STOPPED, Status, append_metrics, locked, write_json, write_status
 from ddim.ui.tabs.train import plots, view
 
 
@@ -22,7 +22,8 @@ def runs_dir(tmp_path):
 def calls(runs_dir):
     """What the window asks the server, by name."""
     with gr.Blocks() as demo:
-        view.wire(demo, view.lay_out(str(runs_dir)), str(runs_dir))
+        buttons = {name: gr.Button(name) for name in ("stop", "resume", "use", "pack", "delete")}
+        view.wire(demo, view.lay_out(str(runs_dir)), str(runs_dir), buttons)
     return {call.name: call.fn for call in demo.fns.values()}
 
 
@@ -70,6 +71,29 @@ def test_kids_of_two_protocols_or_ways_of_sampling_never_share_an_axis(runs_dir)
     notes = [one["note"] for one in shown["charts"] if "KID" in one["title"]]
     assert ["mixed5" in note for note in notes] == [True, False, True, False]
     assert "mixed10" in view.describe(runs_dir / "short")
+
+
+def possible(calls, run):
+    """The buttons that can be pressed."""
+    shown = look(calls, run)
+    return {name for name in ("stop", "resume", "use", "pack", "delete") if getattr(shown, name).interactive}
+
+
+def test_buttons_can_be_pressed_while_the_run_lets_them(calls, runs_dir):
+    assert possible(calls, "flowers64.run") == {"use"}
+    assert possible(calls, "short") == {"delete"}
+    (runs_dir / "short" / "checkpoints").mkdir()
+    (runs_dir / "short" / "best.weights.h5").touch()
+    assert possible(calls, "short") == {"resume", "use", "pack", "delete"}
+    write_status(runs_dir / "short", Status(RUNNING, 1, 8))
+    with locked(runs_dir / "short"):
+        assert possible(calls, "short") == {"stop", "use", "pack"}
+        before = look(calls, "short")
+        (runs_dir / "short" / "stop").touch()
+        assert "stopping" in look(calls, "short", seen=before.seen).status
+    assert "stopped" in look(calls, "short", seen=before.seen).status
+    write_status(runs_dir / "short", Status(FINISHED, 8, 8))
+    assert possible(calls, "short") == {"use", "pack", "delete"}
 
 
 def test_nothing_is_sent_while_nothing_changes(calls, runs_dir):

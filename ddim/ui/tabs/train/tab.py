@@ -95,7 +95,8 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
     page = Page(
         name, preset, pictures, options, start, window, stop, resume, use, delete, confirm, pack, packed, unpack
     )
-    view.wire(demo, window, runs_dir)
+    buttons = {"stop": stop, "resume": resume, "use": use, "pack": pack, "delete": delete}
+    view.wire(demo, window, runs_dir, buttons)
     _wire_starting(page, runs_dir, rules)
     _wire_running(page, runs_dir, rules)
     _wire_weights(page, runs_dir, settings_of_tabs, rules)
@@ -159,7 +160,10 @@ def _wire_running(page: Page, runs_dir: str, rules: Rules) -> None:
     def stop_training(run: str) -> None:
         """Let a run finish its batch, save and end; it can be resumed."""
         with errors_shown():
-            process.stop_run(changeable(run))
+            folder = changeable(run)
+            is_running = process.stop_run(folder)
+        if not is_running:
+            gr.Info(f"{folder.name} is not running, so there is nothing to stop.")
 
     def resume(run: str) -> None:
         with errors_shown():
@@ -187,7 +191,7 @@ def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings
             is_shipped = folder.parent != Path(runs_dir)
             name = read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
             trained = {"weights": name, **own_values(name)}
-        gr.Info(f"{name} is chosen in every tab.")
+        gr.Info(f"{Path(name).name} is chosen in every tab.")
         return [update for settings in settings_of_tabs for update in updates_of(settings, trained, runs_dir)]
 
     def pack(run: str) -> Iterator[gr.File]:

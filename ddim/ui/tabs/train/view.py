@@ -1,7 +1,7 @@
 """What the tab Train shows of a run: how it stands, its charts, and the grid of any epoch."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,9 @@ import gradio as gr
 from PIL import Image
 
 from ddim.errors import UserError
+from ddim.model.weights import BEST, WEIGHTS_SUFFIX
 from ddim.runs.film import read_grid
-from ddim.runs.folder import RUNNING, read_status, recorded, sample_grids
+from ddim.runs.folder import FINISHED, RUNNING, STOP, read_status, recorded, sample_grids
 from ddim.runs.kid_protocol import WAYS, kid_protocol
 from ddim.runs.metrics import watched_metrics
 from ddim.ui.edge import errors_shown, without_paths
@@ -53,6 +54,11 @@ class Look(NamedTuple):
     samples: Any
     seen: Any
     chosen: Any
+    stop: Any
+    resume: Any
+    use: Any
+    pack: Any
+    delete: Any
 
 
 def lay_out(runs_dir: str) -> View:
@@ -77,8 +83,11 @@ def lay_out(runs_dir: str) -> View:
     return View(run, overlay, status, samples, epoch, plotted, timer, seen, known, chosen)
 
 
-def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
-    """Look at the run's folder every two seconds, and send only what has changed since."""
+def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Button]) -> None:
+    """Look at the run's folder every two seconds, and send only what has changed since.
+
+    `buttons` are those of `possible`: each can be pressed while the run lets it.
+    """
     nothing_new = Look(*[gr.skip()] * len(Look._fields))
 
     def look(run: Any, overlay: Any, seen: tuple | None, chosen: int | None) -> Look:
@@ -101,6 +110,7 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
             samples,
             now,
             chosen,
+            **{name: gr.Button(interactive=can) for name, can in possible(folders[0], runs_dir).items()},
         )
 
     def show_epoch(run: Any, overlay: Any, epoch: Any) -> tuple[Any, Any, int | None]:
@@ -123,7 +133,7 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
 
     # Not the slider: a late answer may leave it where it can no longer be.
     inputs = [view.run, view.overlay, view.seen, view.chosen]
-    outputs = list(Look(view.status, view.charts, view.epoch, view.samples, view.seen, view.chosen))
+    outputs = list(Look(view.status, view.charts, view.epoch, view.samples, view.seen, view.chosen, **buttons))
     for event in (view.timer.tick, view.run.change, view.overlay.change, demo.load):
         event(look, inputs, outputs, **UNCHECKED)
     for event in (view.timer.tick, demo.load):
@@ -172,10 +182,25 @@ def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple
     return describe(folders[0], *notes), grid
 
 
+def possible(run: Path, runs_dir: str) -> dict[str, bool]:
+    """What can be done with a run as it stands, by the names of buttons."""
+    is_own, state = run.parent == Path(runs_dir), read_status(run).state
+    has_weights, can_go_on = (run / f"{BEST}{WEIGHTS_SUFFIX}").is_file(), (run / "checkpoints").exists()
+    return {
+        "stop": is_own and state == RUNNING,
+        "resume": is_own and state not in (RUNNING, FINISHED) and can_go_on,
+        "use": has_weights or not is_own,
+        "pack": has_weights,
+        "delete": is_own and state != RUNNING,
+    }
+
+
 def describe(run: Path, *notes: str) -> str:
     """How a run stands and what of it is damaged, for people, with further sentences."""
     status, best = read_status(run), plots.best_epoch(run)
-    parts = [f"<b>{html.escape(run.name)}</b> {html.escape(status.state)}"]
+    stops = status.state == RUNNING and (run / STOP).exists()
+    standing = "stopping: it finishes its batch and saves" if stops else status.state
+    parts = [f"<b>{html.escape(run.name)}</b> {html.escape(standing)}"]
     if status.total_steps:
         parts.append(f"epoch {status.epoch:d} of {status.epochs:d}, step {status.step:d} of {status.total_steps:d}")
     if status.state == RUNNING and status.images_per_second and status.seconds_per_step:
@@ -211,8 +236,11 @@ def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
 
 
 def _fingerprint(run: Path) -> tuple:
-    """What changes when there is something new to see: the run, when its files were written, and its grids."""
-    return run.name, _written(run / "status.json"), _written(run / "metrics.jsonl"), len(sample_grids(run))
+    """What changes when there is something new to see: the run and its state, which a killed process leaves as it was,
+    when its files were written, and its grids.
+    """
+    written = [_written(run / name) for name in ("status.json", "metrics.jsonl", STOP)]
+    return run.name, read_status(run).state, *written, len(sample_grids(run))
 
 
 def _written(path: Path) -> tuple[int, int] | None:
