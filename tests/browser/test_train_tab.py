@@ -124,7 +124,7 @@ def test_a_run_is_started_survives_a_reload_is_stopped_resumed_and_used(train_ta
 
     # Its weights make pictures in the other tab.
     tab.get_by_role("button", name="Use these weights").click()
-    tab.get_by_text("browsed is chosen in every tab", exact=True).wait_for()
+    tab.get_by_text("browsed is chosen in every tab.", exact=True).wait_for()
     tab.get_by_role("tab", name="Generate").click()
     weights = tab.get_by_label("Weights").locator("visible=true").first
     assert weights.input_value() == "browsed"
@@ -187,6 +187,40 @@ def test_lines_and_legend_are_those_of_the_runs_that_are_chosen(train_tab, serve
     assert chart.locator("path.faint").count() == chart.locator("path.line").count() == 4
 
 
+def expected(tab):
+    return tab.locator(".training .run .status")
+
+
+def test_a_small_set_continues_from_the_shipped_weights_unless_something_else_is_chosen(train_tab, dataset):
+    tab = train_tab()
+    expected(tab).get_by_text("6551 pictures to learn from, 8 epochs: 1632 steps").wait_for()
+    tab.get_by_role("button", name="Pictures").first.click()
+
+    def choose_pictures(name):
+        tab.get_by_label("Data set").fill(name)
+        tab.get_by_label("Data set").blur()
+
+    choose_pictures("folder:pictures")
+    assert tab.get_by_text("it is best to continue from the shipped weights").first.inner_text()
+    expected(tab).get_by_text("32 pictures to learn from, 50 epochs: 100 steps").wait_for()
+    expected(tab).get_by_text("begins with flowers64").wait_for()
+    assert tab.get_by_label("Continue from the shipped weights").is_checked()
+    assert tab.get_by_label("Data set").input_value() == "folder:pictures"
+
+    # By choice it is the quick look all the same, and what a visitor has changed stays.
+    tab.get_by_label("Quick look").check()
+    expected(tab).get_by_text("32 pictures to learn from, 8 epochs: 8 steps, too few").wait_for()
+    tab.get_by_label("Epochs").fill("9")
+    tab.get_by_label("Epochs").blur()
+    choose_pictures("cifar10")
+    expected(tab).get_by_text("How many pictures this set has is seen").wait_for()
+    choose_pictures("folder:pictures")
+    expected(tab).get_by_text("32 pictures to learn from, 9 epochs: 9 steps, too few").wait_for()
+    assert tab.get_by_label("Quick look").is_checked()
+    choose_pictures("folder:none")
+    expected(tab).get_by_text("No pictures here are called").wait_for()
+
+
 def test_a_run_is_deleted_only_after_a_second_thought(train_tab, served):
     run = Path(served[1]).parent / "forgotten"
     (run / "samples").mkdir(parents=True)
@@ -213,7 +247,16 @@ def test_a_recorded_run_is_seen_whole_and_taken_away_as_a_film(train_tab, served
         assert chart.locator("svg").bounding_box()["width"] == pytest.approx(chart.bounding_box()["width"], abs=1)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
-    tab.get_by_role("button", name="The run as a film").click()
+    # The film of its epochs plays under the grid, as wide as that.
+    tab.get_by_role("button", name="Play all epochs").click()
+    film, grid = tab.locator("canvas").filter(visible=True), tab.locator(".samples img")
+    film.wait_for()
+    assert tab.locator(".place").filter(visible=True).inner_text().endswith("/ 3")
+    assert film.bounding_box()["y"] > grid.bounding_box()["y"] + grid.bounding_box()["height"]
+    assert film.bounding_box()["width"] == pytest.approx(grid.bounding_box()["width"], rel=0.05)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    tab.get_by_role("button", name="Export the film").click()
     tab.get_by_role("button", name="Make the file").locator("visible=true").click()
     with tab.expect_download() as download:
         tab.get_by_role("link").get_by_text(".gif").or_(tab.locator("a[download$='.gif']")).first.click()

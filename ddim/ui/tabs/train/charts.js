@@ -120,7 +120,7 @@ function toggle(run) {
 }
 
 function take() {
-  const { runs, charts } = props.value ?? { runs: [], charts: [] };
+  const { runs = [], charts = [] } = props.value || {};
   controls.hidden = runs.length === 0;
   if (String([...legend.children].map((one) => one.textContent)) !== String(runs)) legend.replaceChildren(...runs.map(toggle));
   while (all.children.length > charts.length) all.lastChild.remove();

@@ -89,8 +89,8 @@ ADVICE = {
     "conditioning": "Hearing the noise level in every block is what larger networks do.",
     "average_lengths": "0.05,0.1 suits most runs; longer averages are steadier, shorter ones sharper.",
     "epochs": "Good flowers take at least 50, of 5 passes each.",
-    "schedule": "cosine moves at an even pace between picture and noise; linear_variance lets the share of noise variance "
-    "grow evenly, linear_log_snr the logarithm of signal to noise.",
+    "schedule": "cosine moves at an even pace between picture and noise; linear_variance lets the variance of "
+    "the noise grow evenly, linear_log_snr the logarithm of signal to noise.",
     "prediction_type": "Noise and velocity come out alike; predicting the image was worse on flowers.",
 }
 

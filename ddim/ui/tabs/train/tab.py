@@ -24,7 +24,7 @@ from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.reading import read_weights
 from ddim.ui.settings import Settings, own_values, updates_of
-from ddim.ui.tabs.train import rights, view
+from ddim.ui.tabs.train import advice, rights, view
 from ddim.ui.tabs.train.options import PRESET_CHOICES, lay_out_options, preset_values, read_options, shown
 from ddim.ui.tabs.train.rights import UPLOADS, Rules
 
@@ -44,6 +44,7 @@ class Page(NamedTuple):
 
     name: gr.Textbox
     preset: gr.Radio
+    expected: gr.HTML
     pictures: gr.File
     options: dict[str, Component]
     start: gr.Button
@@ -72,6 +73,7 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             start = gr.Button("Start training", variant="primary", size="lg", elem_classes="run-button")
             name = gr.Textbox(label="Name of the run", placeholder="the time, if left empty", max_lines=1)
             preset = gr.Radio(PRESET_CHOICES, value="quick", label="Begin with")
+            expected = gr.HTML(elem_classes="status", padding=False)
         with gr.Column(elem_classes="settings") as choosing:
             pictures = gr.File(
                 label="Pictures of your own: a ZIP or several files",
@@ -81,6 +83,7 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             options = lay_out_options("quick", rights.names_of_datasets(rules, runs_dir))
         with gr.Column(elem_classes="pictures"):
             window = view.lay_out(runs_dir)
+            film = export.lay_out(view.PLAYING, title="Export the film")
         with gr.Column(elem_classes="again"):
             with gr.Row() as running:
                 stop = gr.Button("Stop", variant="stop")
@@ -91,13 +94,27 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150)
             delete = gr.Button("Delete this run")
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
-            film = export.lay_out(ExportConfig(frames_per_second=4, factor=2), title="The run as a film")
     page = Page(
-        name, preset, pictures, options, start, window, stop, resume, use, delete, confirm, pack, packed, unpack
+        name,
+        preset,
+        expected,
+        pictures,
+        options,
+        start,
+        window,
+        stop,
+        resume,
+        use,
+        delete,
+        confirm,
+        pack,
+        packed,
+        unpack,
     )
     buttons = {"stop": stop, "resume": resume, "use": use, "pack": pack, "delete": delete}
     view.wire(demo, window, runs_dir, buttons)
     _wire_starting(page, runs_dir, rules)
+    advice.wire(demo, page.preset, page.options, page.expected, runs_dir, rules)
     _wire_running(page, runs_dir, rules)
     _wire_weights(page, runs_dir, settings_of_tabs, rules)
 
@@ -132,12 +149,14 @@ def _wire_starting(page: Page, runs_dir: str, rules: Rules) -> None:
         return f"{FOLDER_PREFIX}{unpacked.folder.name}"
 
     def options_of(preset: str) -> list[Any]:
-        return [shown(value) for value in preset_values(preset or "quick").values()]
+        values = preset_values(preset or "quick")
+        return [shown(values[name]) for name in page.options if name != "dataset"]
 
     inputs = {"name": page.name, **page.options}
     start = named(start_training, inputs)
     page.start.click(start, list(inputs.values()), page.view.run, api_name="start_training", **QUEUED)
-    page.preset.change(options_of, page.preset, [page.options[name] for name in preset_values("quick")], **PRIVATE)
+    decided = [control for name, control in page.options.items() if name != "dataset"]  # which a visitor has chosen
+    page.preset.change(options_of, page.preset, decided, **PRIVATE)
     learn_classes: Any = page.options["class_conditional"]
     learn_classes.input(
         None,

@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from ddim.errors import UserError
+from ddim.media.animation import ExportConfig
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX
-from ddim.runs.film import read_grid
+from ddim.runs.film import frames_of_run, read_grid
 from ddim.runs.folder import FINISHED, RUNNING, STOP, read_status, recorded, sample_grids
 from ddim.runs.kid_protocol import WAYS, kid_protocol
 from ddim.runs.metrics import watched_metrics
+from ddim.ui import player
 from ddim.ui.edge import errors_shown, without_paths
-from ddim.ui.handlers import PRIVATE
+from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.tabs.train import charts, plots
 
 SECONDS_BETWEEN_LOOKS = 2
 # Polls never fail: what a visitor's choices are is checked against the folders there are, not by Gradio against those
 # that it knew when the page was opened.
 UNCHECKED: dict[str, Any] = {**PRIVATE, "preprocess": False}
+PLAYING = ExportConfig(frames_per_second=4, factor=2, hold_first=0.5, hold_last=2.0)
 NO_RUN = "No run yet: start one, and it appears here."
 
 
@@ -38,6 +42,8 @@ class View(NamedTuple):
     status: gr.HTML
     samples: gr.Image
     epoch: gr.Slider
+    play: gr.Button
+    film: gr.HTML
     charts: gr.HTML
     timer: gr.Timer
     seen: gr.State
@@ -78,9 +84,11 @@ def lay_out(runs_dir: str) -> View:
         elem_classes="samples",
     )
     epoch = gr.Slider(1, 2, value=1, step=1, label="Epoch", interactive=True, buttons=[])
+    play = gr.Button("Play all epochs as a film")
+    film = player.lay_out()
     plotted = charts.lay_out()
     timer, seen, known, chosen = gr.Timer(SECONDS_BETWEEN_LOOKS), gr.State(), gr.State(), gr.State()
-    return View(run, overlay, status, samples, epoch, plotted, timer, seen, known, chosen)
+    return View(run, overlay, status, samples, epoch, play, film, plotted, timer, seen, known, chosen)
 
 
 def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Button]) -> None:
@@ -131,6 +139,14 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Bu
         others = [value for value in values if isinstance(overlay, list) and value in overlay]
         return [gr.update(choices=found, value=chosen), gr.update(choices=found, value=others), found]
 
+    def play(run: Any) -> dict[str, Any]:
+        with errors_shown():
+            frames = frames_of_run(folder(runs_dir, run))
+            fitting = player.max_frames(*frames.shape[1:3])
+            chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), fitting)).round().astype(int))
+            told = f"The pictures of the run {run}, epoch after epoch"
+            return player.film(frames[chosen], PLAYING, unit="epoch", alt_text=told)
+
     # Not the slider: a late answer may leave it where it can no longer be.
     inputs = [view.run, view.overlay, view.seen, view.chosen]
     outputs = list(Look(view.status, view.charts, view.epoch, view.samples, view.seen, view.chosen, **buttons))
@@ -139,6 +155,9 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Bu
     for event in (view.timer.tick, demo.load):
         event(find_runs, [view.run, view.overlay, view.known], [view.run, view.overlay, view.known], **UNCHECKED)
     shown = [view.status, view.samples, view.chosen]
+    view.play.click(play, view.run, view.film, preprocess=False, **REFUSING)
+    # Another run's film is not this one's.
+    view.run.change(lambda: None, None, view.film, **PRIVATE)
     view.epoch.release(show_epoch, [view.run, view.overlay, view.epoch], shown, **UNCHECKED)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 
