@@ -24,7 +24,7 @@ from ddim.runs.process import training_refusal
 from ddim.training.config import PRESETS, TrainConfig
 from ddim.ui import export
 from ddim.ui.tabs.train import options as train_options
-from ddim.ui.tabs.train import plots, tab, view
+from ddim.ui.tabs.train import plots, standing, tab
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_run_is_started_watched_stopped_and_not_started_twice(client, dataset,
     wait_for(run, STOPPED)
     status = client.predict("watched", api_name="/training_status")["status"]
     assert 0 < status["step"] < status["total_steps"]
-    text = view.describe(run)
+    text = standing.describe(run)
     assert "stopped" in text
     assert "KID not measured" in text
     assert [line["kind"] for line in plots.losses([run]) if line["points"]] == ["training", "validation"]

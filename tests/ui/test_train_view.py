@@ -6,7 +6,7 @@ import pytest
 from tiny_runs import record_run
 
 from ddim.runs.folder import FINISHED, RUNNING, STOPPED, Status, append_metrics, locked, write_json, write_status
-from ddim.ui.tabs.train import plots, view
+from ddim.ui.tabs.train import plots, standing, view
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_kids_of_two_protocols_or_ways_of_sampling_never_share_an_axis(runs_dir)
     assert axes == [(f"KID x 1000 {way}", runs) for way in ways for runs in (["long", "alike"], ["short"])]
     notes = [one["note"] for one in shown["charts"] if "KID" in one["title"]]
     assert ["mixed5" in note for note in notes] == [True, False, True, False]
-    assert "mixed10" in view.describe(runs_dir / "short")
+    assert "mixed10" in standing.describe(runs_dir / "short")
 
 
 def possible(calls, run):

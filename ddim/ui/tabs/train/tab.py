@@ -31,7 +31,7 @@ from ddim.ui.tabs.train.rights import UPLOADS, Rules
 INTRODUCTION = (
     "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
     "what it makes of the same seeds after another epoch. A run goes on by itself, so leave, come back, or watch from "
-    "elsewhere. Options come with advice from people who tried them; change one, and plot two runs together."
+    "elsewhere. Options come with advice from people who tried them; change one, and lay the runs over each other."
 )
 # A run's name is checked against the folders there are, not against the choices that the page had when it opened.
 OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}

@@ -1,9 +1,7 @@
 """What the tab Train shows of a run: how it stands, its charts, and the grid of any epoch."""
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +11,13 @@ from PIL import Image
 
 from ddim.errors import UserError
 from ddim.media.animation import ExportConfig
-from ddim.model.weights import BEST, WEIGHTS_SUFFIX
 from ddim.runs.film import frames_of_run, read_grid
-from ddim.runs.folder import FINISHED, RUNNING, STOP, read_status, recorded, sample_grids
-from ddim.runs.kid_protocol import WAYS, kid_protocol
+from ddim.runs.folder import STOP, read_status, recorded, sample_grids
 from ddim.runs.metrics import watched_metrics
 from ddim.ui import player
 from ddim.ui.edge import errors_shown, without_paths
 from ddim.ui.handlers import PRIVATE, REFUSING
-from ddim.ui.tabs.train import charts, plots
+from ddim.ui.tabs.train import charts, plots, standing
 
 SECONDS_BETWEEN_LOOKS = 2
 # Polls never fail: what a visitor's choices are is checked against the folders there are, not by Gradio against those
@@ -94,7 +90,7 @@ def lay_out(runs_dir: str) -> View:
 def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Button]) -> None:
     """Look at the run's folder every two seconds, and send only what has changed since.
 
-    `buttons` are those of `possible`: each can be pressed while the run lets it.
+    `buttons` are those of `standing.possible`: each can be pressed while the run lets it.
     """
     nothing_new = Look(*[gr.skip()] * len(Look._fields))
 
@@ -118,7 +114,7 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Bu
             samples,
             now,
             chosen,
-            **{name: gr.Button(interactive=can) for name, can in possible(folders[0], runs_dir).items()},
+            **{name: gr.Button(interactive=can) for name, can in standing.possible(folders[0], runs_dir).items()},
         )
 
     def show_epoch(run: Any, overlay: Any, epoch: Any) -> tuple[Any, Any, int | None]:
@@ -193,53 +189,12 @@ def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple
     """
     notes = [f"{other.name}: {damage}" for other in folders[1:] if (damage := watched_metrics(other).damage)]
     if not grids:
-        return describe(folders[0], *notes), None
+        return standing.describe(folders[0], *notes), None
     path = grids[min(max(epoch, 1), len(grids)) - 1]
     grid = read_grid(path)
     if grid is None:
         notes.append(f"{path.name} is damaged or gone: its pictures are left out.")
-    return describe(folders[0], *notes), grid
-
-
-def possible(run: Path, runs_dir: str) -> dict[str, bool]:
-    """What can be done with a run as it stands, by the names of buttons."""
-    is_own, state = run.parent == Path(runs_dir), read_status(run).state
-    has_weights, can_go_on = (run / f"{BEST}{WEIGHTS_SUFFIX}").is_file(), (run / "checkpoints").exists()
-    return {
-        "stop": is_own and state == RUNNING,
-        "resume": is_own and state not in (RUNNING, FINISHED) and can_go_on,
-        "use": has_weights or not is_own,
-        "pack": has_weights,
-        "delete": is_own and state != RUNNING,
-    }
-
-
-def describe(run: Path, *notes: str) -> str:
-    """How a run stands and what of it is damaged, for people, with further sentences."""
-    status, best = read_status(run), plots.best_epoch(run)
-    stops = status.state == RUNNING and (run / STOP).exists()
-    standing = "stopping: it finishes its batch and saves" if stops else status.state
-    parts = [f"<b>{html.escape(run.name)}</b> {html.escape(standing)}"]
-    if status.total_steps:
-        parts.append(f"epoch {status.epoch:d} of {status.epochs:d}, step {status.step:d} of {status.total_steps:d}")
-    if status.state == RUNNING and status.images_per_second and status.seconds_per_step:
-        parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
-        parts.append(f"{timedelta(seconds=round(status.seconds_left or 0))} left")
-    if best:
-        kids = [
-            f"KID {1000 * best[name]:.1f} x 10<sup>-3</sup> {way}"
-            for name, way in WAYS.items()
-            if best.get(name) is not None
-        ]
-        kid = f"{', '.join(kids)} ({html.escape(kid_protocol(run))})" if kids else "KID not measured"
-        parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
-    text = " · ".join(parts)
-    for sentence in (status.pictures, status.message, watched_metrics(run).damage, *notes):
-        if sentence:
-            text += f"<br>{html.escape(without_paths(sentence))}"
-    if status.state == RUNNING and status.total_steps:
-        text += f'<progress max="{status.total_steps:d}" value="{status.step:d}"></progress>'
-    return text
+    return standing.describe(folders[0], *notes), grid
 
 
 def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
