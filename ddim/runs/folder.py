@@ -16,6 +16,7 @@ import json
 import logging
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -36,6 +37,7 @@ FINISHED: State = "finished"
 FAILED: State = "failed"
 STOP = "stop"
 SOFT_LOCK = "lock.process"
+RUN_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?"
 MAX_IN_STATUS = 2**40  # seconds that people can be told as days, and more steps than any run has
 
 logger = logging.getLogger("ddim")
@@ -193,17 +195,21 @@ def name_of_dataset(dataset: str) -> str:
 
 
 def folder_of(runs_dir: str | Path, name: str) -> Path:
-    """The folder of a run, where spaces in its name are dashes. Raises UserError for a name that might lead elsewhere,
-    or that some system cannot have.
+    """The folder of a run by a name as people write it: accents go, and spaces and other signs become dashes.
+
+    Raises UserError for a name that might lead elsewhere, or that some system cannot have.
     """
-    name = "-".join(name.split())
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", name):
+    slug = name
+    if not re.fullmatch(RUN_NAME, slug):
+        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        slug = re.sub(r"[^A-Za-z0-9._/\\-]+", "-", letters).strip("-")
+    if not re.fullmatch(RUN_NAME, slug):
         raise UserError(
             f"A run's name has up to 64 letters, digits, dots, dashes and underscores, but is {name!r:.100}."
         )
-    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE):
-        raise UserError(f"No run can be called {name}: Windows keeps that name for a device.")
-    return Path(runs_dir) / name
+    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", slug, re.IGNORECASE):
+        raise UserError(f"No run can be called {slug}: Windows keeps that name for a device.")
+    return Path(runs_dir) / slug
 
 
 def recorded(runs_dir: str | Path) -> list[Path]:

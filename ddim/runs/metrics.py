@@ -47,7 +47,7 @@ def watched_metrics(run: Path) -> Metrics:
         return Metrics([], f"{path.name} cannot be read: {error.strerror}.")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _read_once(path: Path, modified: int, size: int) -> Metrics:
     return metrics_in(path)
 

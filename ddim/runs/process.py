@@ -63,10 +63,15 @@ def start_run(run: Path, arguments: list[str]) -> None:
         time.sleep(0.1)
 
 
-def stop_run(run: Path) -> None:
-    """Ask the run's process to save and end, by a file that it looks for: no other way serves every system."""
-    if is_locked(run):
+def stop_run(run: Path) -> bool:
+    """Ask the run's process to save and end, by a file that it looks for: no other way serves every system.
+
+    Returns whether there is such a process.
+    """
+    is_running = is_locked(run)
+    if is_running:
         (run / STOP).touch()
+    return is_running
 
 
 def delete_run(run: Path) -> None:

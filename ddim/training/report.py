@@ -38,23 +38,26 @@ class Report:
         self.is_silent = False
         self.steps_per_epoch = 0
         self.seconds_per_step: float | None = None
-        self.started = self.batch_time = self.line_time = time.time()
+        self.started = self.line_time = time.time()
+        self.batch_time: float | None = None  # when the last batch ended; the first takes a start-up with it
         self.status_time = 0.0
         self.write_scalars = _tensorboard_writer(run) if tensorboard else None
 
     def batch(self, progress: Progress, losses: dict[str, float]) -> None:
         """After every batch; `losses` are means of the epoch so far."""
         now = time.time()
-        seconds, self.batch_time = now - self.batch_time, now
-        # An average over the last ten steps or so, in which outliers such as compiling and checkpoints soon fade.
-        before = self.seconds_per_step if self.seconds_per_step is not None else seconds
-        self.seconds_per_step = 0.9 * before + 0.1 * min(seconds, 2 * before)
+        if self.batch_time is not None:
+            seconds = now - self.batch_time
+            # An average over the last ten steps or so, in which outliers such as checkpoints soon fade.
+            before = self.seconds_per_step if self.seconds_per_step is not None else seconds
+            self.seconds_per_step = 0.9 * before + 0.1 * min(seconds, 2 * before)
+        self.batch_time = now
         if now - self.line_time >= SECONDS_BETWEEN_LINES:
             self.line_time = now
             append_metrics(self.run, step=progress.step, **losses)
         if now - self.status_time >= SECONDS_BETWEEN_STATUSES:
             self.status(RUNNING)
-            self.show(self._line(progress, losses, self.seconds_per_step))
+            self.show(self._line(progress, losses))
 
     def epoch(self, progress: Progress, metrics: dict[str, float | None]) -> None:
         """After every epoch, with all that was measured."""
@@ -71,7 +74,7 @@ class Report:
         """
         self.status_time = time.time()
         status = replace(
-            self._standing(self.progress) if self.progress else read_status(self.run),
+            self._standing(self.progress) if self.progress else self._stood(),
             state=state,
             message=self.message if message is None else message,
             pictures=self.pictures,
@@ -84,6 +87,10 @@ class Report:
             if not self.is_silent:
                 logger.warning("How %s stands cannot be written, but training goes on: %s", self.run.name, error)
             self.is_silent = True
+
+    def _stood(self) -> Status:
+        """How the run stood, without its speed: until it takes steps again, nobody knows how long they take now."""
+        return replace(read_status(self.run), seconds_per_step=None, images_per_second=None, seconds_left=None)
 
     def _standing(self, progress: Progress) -> Status:
         speed, total_steps = self.seconds_per_step, self.epochs * self.steps_per_epoch
@@ -99,12 +106,13 @@ class Report:
             best_epoch=progress.best_epoch,
         )
 
-    def _line(self, progress: Progress, losses: dict[str, float], seconds_per_step: float) -> str:
-        left = seconds_per_step * (self.epochs * self.steps_per_epoch - progress.step)
-        return (
-            f"epoch {progress.epochs_done + 1}/{self.epochs}  step {progress.step}  loss {losses['loss']:.4f}  "
-            f"{self.batch_size / seconds_per_step:.1f} pictures/s  {timedelta(seconds=round(left))} left"
-        )
+    def _line(self, progress: Progress, losses: dict[str, float]) -> str:
+        line = f"epoch {progress.epochs_done + 1}/{self.epochs}  step {progress.step}  loss {losses['loss']:.4f}"
+        speed = self.seconds_per_step
+        if not speed:
+            return line
+        left = timedelta(seconds=round(speed * (self.epochs * self.steps_per_epoch - progress.step)))
+        return f"{line}  {self.batch_size / speed:.1f} pictures/s  {left} left"
 
 
 def _tensorboard_writer(run: Path) -> Callable[[int, dict[str, float | None]], None]:

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -54,13 +55,22 @@ def slider(name: str, value: float, **options: Any) -> gr.Slider:
 
 def weights_selector(runs_dir: str) -> gr.Dropdown:
     """A choice of all weights that there are, with the first one chosen."""
-    names = available(runs_dir)
-    return gr.Dropdown(names, value=names[0] if names else None, label="Weights")
+    choices = weights_choices(runs_dir)
+    return gr.Dropdown(choices, value=choices[0][1] if choices else None, label="Weights")
 
 
-def choices_against(runs_dir: str) -> list[str | tuple[str, str]]:
+def weights_choices(runs_dir: str) -> list[tuple[str, str]]:
+    """All weights that there are, each run by its name alone: where it lies concerns nobody."""
+    labels: dict[str, str] = {}
+    for weights in available(runs_dir):  # shipped ones first
+        label = PurePath(weights).name
+        labels[f"{label}, a run" if label in labels else label] = weights
+    return list(labels.items())
+
+
+def choices_against(runs_dir: str) -> list[tuple[str, str]]:
     """What weights can be compared against: other ones, or none."""
-    return [NO_WEIGHTS, *available(runs_dir)]
+    return [NO_WEIGHTS, *weights_choices(runs_dir)]
 
 
 def sampling_controls(

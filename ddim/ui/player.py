@@ -67,8 +67,13 @@ def still(frame: np.ndarray, at: int, num_frames: int, *, unit: str = "frame", a
 
 def check_size(num_frames: int, height: int, width: int) -> None:
     """Raise UserError if this many frames of this height and width, in pixels, are more than browsers can show."""
-    if num_frames > (MAX_SHEET_SIDE // width) * (MAX_SHEET_SIDE // height):
+    if num_frames > max_frames(height, width):
         raise UserError(f"{num_frames} frames of {width} x {height} pixels are more than a browser can play.")
+
+
+def max_frames(height: int, width: int) -> int:
+    """How many frames of this height and width, in pixels, browsers can show."""
+    return (MAX_SHEET_SIDE // width) * (MAX_SHEET_SIDE // height)
 
 
 def sheet(frames: np.ndarray) -> dict[str, Any]:

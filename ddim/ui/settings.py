@@ -17,7 +17,7 @@ from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
 from ddim.model.weights import available, find, read_card
 from ddim.notation import in_a_row, written, written_numbers
-from ddim.ui.controls import SamplingControls, choices_against
+from ddim.ui.controls import SamplingControls, choices_against, weights_choices
 from ddim.ui.models import own_settings
 from ddim.ui.reading import NUMBERS, read_config, read_number, read_weights
 
@@ -175,7 +175,7 @@ def read(
 def updates_of(settings: Settings, kept: Mapping[str, Any], runs_dir: str) -> list[Any]:
     """An update for each control of `settings`; weights can be chosen from those there are by now."""
     updates = {name: kept.get(name, gr.skip()) for name in settings}
-    for name, choices in (("weights", available(runs_dir)), ("against", choices_against(runs_dir))):
+    for name, choices in (("weights", weights_choices(runs_dir)), ("against", choices_against(runs_dir))):
         if name in settings:
             updates[name] = gr.Dropdown(choices, **({"value": kept[name]} if name in kept else {}))
     if "seed" in kept and "new_seed" in settings:

@@ -167,8 +167,17 @@ def test_a_run_s_name_leads_nowhere_else_and_is_one_on_every_system(tmp_path, na
         folder_of(tmp_path, name)
 
 
-def test_spaces_in_a_run_s_name_are_dashes(tmp_path):
-    assert folder_of(tmp_path, " my  first run ") == tmp_path / "my-first-run"
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        (" my  first run ", "my-first-run"),
+        ("Blüten & Rosen", "Bluten-Rosen"),
+        ("roses (1)", "roses-1"),
+        ("a_b.c--d-", "a_b.c--d-"),
+    ],
+)
+def test_a_run_s_name_may_be_written_as_people_write(tmp_path, name, folder):
+    assert folder_of(tmp_path, name) == tmp_path / folder
 
 
 def test_a_folder_that_is_not_there_is_not_locked(tmp_path):

@@ -1,6 +1,8 @@
 """What the tab Train promises to those who call it, and how its options are laid out."""
 
+import json
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from ddim.runs.process import training_refusal
 from ddim.training.config import PRESETS, TrainConfig
 from ddim.ui import export
 from ddim.ui.tabs.train import options as train_options
-from ddim.ui.tabs.train import plots, tab, view
+from ddim.ui.tabs.train import plots, standing, tab
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,16 @@ def test_every_option_has_one_control_and_every_advice_an_option():
     named = [name for names in train_options.GROUPS.values() for name in names]
     assert sorted([*named, "num_classes", "inception_weights"]) == sorted(options_of(TrainConfig))
     assert train_options.ADVICE.keys() <= set(named)
+
+
+def test_every_option_is_called_in_words():
+    labels = [train_options.label(name) for names in train_options.GROUPS.values() for name in names]
+    assert len(set(labels)) == len(labels)
+    assert not [label for label in labels if "_" in label or label.split()[0] in ("Ema", "Kid", "Init", "Min", "Max")]
+    assert (train_options.label("min_signal_rate"), train_options.label("max_signal_rate")) == (
+        "Lowest signal rate",
+        "Highest signal rate",
+    )
 
 
 @pytest.mark.parametrize("preset", ["quick", "tutorial", "species", "continue"])
@@ -93,10 +105,48 @@ def test_a_run_is_started_watched_stopped_and_not_started_twice(client, dataset,
     wait_for(run, STOPPED)
     status = client.predict("watched", api_name="/training_status")["status"]
     assert 0 < status["step"] < status["total_steps"]
-    text = view.describe(run)
+    text = standing.describe(run)
     assert "stopped" in text
     assert "KID not measured" in text
-    assert set(plots.losses([run])["line"]) == {"watched, training", "watched, validation"}
+    assert [line["kind"] for line in plots.losses([run]) if line["points"]] == ["training", "validation"]
+
+
+def ask(served, name, *values):
+    """What the page is answered when it asks for this by itself: the status, and the values that are to be shown."""
+    event = next(one for one in served[2].fns.values() if one.name == name)
+    body = json.dumps({"data": [*values, *[None] * (len(event.inputs) - len(values))], "fn_index": event._id})
+    address = f"{served[0].rstrip('/')}/gradio_api/run/predict"
+    request = urllib.request.Request(address, body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status, json.load(answer)["data"]
+
+
+@pytest.mark.parametrize(
+    ("run", "overlay", "drawn"),
+    [
+        ("came-later", [], [["came-later"]]),
+        ("came-later", ["gone", "flowers64.run"], [["came-later", "flowers64.run"]]),
+        ("gone", None, []),
+        (None, ["came-later"], []),
+    ],
+)
+def test_polls_are_answered_whatever_run_a_page_has_chosen(served, runs_dir, run, overlay, drawn):
+    if not (runs_dir / "came-later").exists():
+        record_run(runs_dir / "came-later", 2)  # which the page does not know of: it was built before
+    status, shown = ask(served, "look", run, overlay)
+    assert status == 200
+    assert [one["runs"] for one in shown if isinstance(one, dict) and "runs" in one] == drawn
+    assert ask(served, "find_runs", run, overlay)[0] == 200
+    assert ask(served, "show_epoch", run, overlay, 1_000_000)[0] == 200
+
+
+def test_who_stops_a_run_that_does_not_run_is_told_so(calls, runs_dir, monkeypatch):
+    record_run(runs_dir / "at-rest", 1)
+    told = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    calls["stop_training"].fn("at-rest")
+    assert told == ["at-rest is not running, so there is nothing to stop."]
+    assert not (runs_dir / "at-rest" / "stop").exists()
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", "CON", "x" * 65])

@@ -24,14 +24,14 @@ from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.reading import read_weights
 from ddim.ui.settings import Settings, own_values, updates_of
-from ddim.ui.tabs.train import rights, view
+from ddim.ui.tabs.train import advice, rights, view
 from ddim.ui.tabs.train.options import PRESET_CHOICES, lay_out_options, preset_values, read_options, shown
 from ddim.ui.tabs.train.rights import UPLOADS, Rules
 
 INTRODUCTION = (
     "Here a network learns to make pictures: the plots show how well it tells noise from picture, and each grid shows "
     "what it makes of the same seeds after another epoch. A run goes on by itself, so leave, come back, or watch from "
-    "elsewhere. Options come with advice from people who tried them; change one, and plot two runs together."
+    "elsewhere. Options come with advice from people who tried them; change one, and lay the runs over each other."
 )
 # A run's name is checked against the folders there are, not against the choices that the page had when it opened.
 OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
@@ -44,6 +44,7 @@ class Page(NamedTuple):
 
     name: gr.Textbox
     preset: gr.Radio
+    expected: gr.HTML
     pictures: gr.File
     options: dict[str, Component]
     start: gr.Button
@@ -72,6 +73,7 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             start = gr.Button("Start training", variant="primary", size="lg", elem_classes="run-button")
             name = gr.Textbox(label="Name of the run", placeholder="the time, if left empty", max_lines=1)
             preset = gr.Radio(PRESET_CHOICES, value="quick", label="Begin with")
+            expected = gr.HTML(elem_classes="status", padding=False)
         with gr.Column(elem_classes="settings") as choosing:
             pictures = gr.File(
                 label="Pictures of your own: a ZIP or several files",
@@ -81,6 +83,7 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             options = lay_out_options("quick", rights.names_of_datasets(rules, runs_dir))
         with gr.Column(elem_classes="pictures"):
             window = view.lay_out(runs_dir)
+            film = export.lay_out(view.PLAYING, title="Export the film")
         with gr.Column(elem_classes="again"):
             with gr.Row() as running:
                 stop = gr.Button("Stop", variant="stop")
@@ -91,12 +94,27 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150)
             delete = gr.Button("Delete this run")
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
-            film = export.lay_out(ExportConfig(frames_per_second=4, factor=2), title="The run as a film")
     page = Page(
-        name, preset, pictures, options, start, window, stop, resume, use, delete, confirm, pack, packed, unpack
+        name,
+        preset,
+        expected,
+        pictures,
+        options,
+        start,
+        window,
+        stop,
+        resume,
+        use,
+        delete,
+        confirm,
+        pack,
+        packed,
+        unpack,
     )
-    view.wire(demo, window, runs_dir)
+    buttons = {"stop": stop, "resume": resume, "use": use, "pack": pack, "delete": delete}
+    view.wire(demo, window, runs_dir, buttons)
     _wire_starting(page, runs_dir, rules)
+    advice.wire(demo, page.preset, page.options, page.expected, runs_dir, rules)
     _wire_running(page, runs_dir, rules)
     _wire_weights(page, runs_dir, settings_of_tabs, rules)
 
@@ -131,12 +149,14 @@ def _wire_starting(page: Page, runs_dir: str, rules: Rules) -> None:
         return f"{FOLDER_PREFIX}{unpacked.folder.name}"
 
     def options_of(preset: str) -> list[Any]:
-        return [shown(value) for value in preset_values(preset or "quick").values()]
+        values = preset_values(preset or "quick")
+        return [shown(values[name]) for name in page.options if name != "dataset"]
 
     inputs = {"name": page.name, **page.options}
     start = named(start_training, inputs)
     page.start.click(start, list(inputs.values()), page.view.run, api_name="start_training", **QUEUED)
-    page.preset.change(options_of, page.preset, [page.options[name] for name in preset_values("quick")], **PRIVATE)
+    decided = [control for name, control in page.options.items() if name != "dataset"]  # which a visitor has chosen
+    page.preset.change(options_of, page.preset, decided, **PRIVATE)
     learn_classes: Any = page.options["class_conditional"]
     learn_classes.input(
         None,
@@ -159,7 +179,10 @@ def _wire_running(page: Page, runs_dir: str, rules: Rules) -> None:
     def stop_training(run: str) -> None:
         """Let a run finish its batch, save and end; it can be resumed."""
         with errors_shown():
-            process.stop_run(changeable(run))
+            folder = changeable(run)
+            is_running = process.stop_run(folder)
+        if not is_running:
+            gr.Info(f"{folder.name} is not running, so there is nothing to stop.")
 
     def resume(run: str) -> None:
         with errors_shown():
@@ -187,7 +210,7 @@ def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings
             is_shipped = folder.parent != Path(runs_dir)
             name = read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
             trained = {"weights": name, **own_values(name)}
-        gr.Info(f"{name} is chosen in every tab.")
+        gr.Info(f"{Path(name).name} is chosen in every tab.")
         return [update for settings in settings_of_tabs for update in updates_of(settings, trained, runs_dir)]
 
     def pack(run: str) -> Iterator[gr.File]:
@@ -223,6 +246,7 @@ def save_film(runs_dir: str, run: str, folder: Path, suffix: str, config: Export
 
 
 def _run_selector(runs_dir: str, run: Path | None = None) -> gr.Dropdown:
+    """The list of runs as it now is, with this one chosen, or the newest where there is no such run any more."""
     choices = view.choices(runs_dir)
-    value = run.name if run else next((value for _, value in choices), None)
-    return gr.Dropdown(choices, value=value)
+    names = [name for _, name in choices]
+    return gr.Dropdown(choices, value=run.name if run and run.name in names else next(iter(names), None))

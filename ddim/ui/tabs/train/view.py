@@ -1,24 +1,29 @@
-"""What the tab Train shows of a run: how it stands, its plots, and the grid of any epoch."""
+"""What the tab Train shows of a run: how it stands, its charts, and the grid of any epoch."""
 
-import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from ddim.errors import UserError
-from ddim.runs.film import read_grid
-from ddim.runs.folder import RUNNING, read_status, recorded, sample_grids
+from ddim.media.animation import ExportConfig
+from ddim.runs.film import frames_of_run, read_grid
+from ddim.runs.folder import STOP, read_status, recorded, sample_grids
 from ddim.runs.metrics import watched_metrics
+from ddim.ui import player
 from ddim.ui.edge import errors_shown, without_paths
-from ddim.ui.handlers import PRIVATE
-from ddim.ui.tabs.train import plots
+from ddim.ui.handlers import PRIVATE, REFUSING
+from ddim.ui.tabs.train import charts, plots, standing
 
 SECONDS_BETWEEN_LOOKS = 2
+# Polls never fail: what a visitor's choices are is checked against the folders there are, not by Gradio against those
+# that it knew when the page was opened.
+UNCHECKED: dict[str, Any] = {**PRIVATE, "preprocess": False}
+PLAYING = ExportConfig(frames_per_second=4, factor=2, hold_first=0.5, hold_last=2.0)
 NO_RUN = "No run yet: start one, and it appears here."
 
 
@@ -29,13 +34,13 @@ class View(NamedTuple):
     """
 
     run: gr.Dropdown
-    other_run: gr.Dropdown
+    overlay: gr.Dropdown
     status: gr.HTML
     samples: gr.Image
     epoch: gr.Slider
-    losses: gr.LinePlot
-    kids: gr.LinePlot
-    learning_rates: gr.LinePlot
+    play: gr.Button
+    film: gr.HTML
+    charts: gr.HTML
     timer: gr.Timer
     seen: gr.State
     known: gr.State
@@ -46,13 +51,16 @@ class Look(NamedTuple):
     """What one look at the folders shows: its components, or what they are to hold."""
 
     status: Any
-    losses: Any
-    kids: Any
-    learning_rates: Any
+    charts: Any
     epoch: Any
     samples: Any
     seen: Any
     chosen: Any
+    stop: Any
+    resume: Any
+    use: Any
+    pack: Any
+    delete: Any
 
 
 def lay_out(runs_dir: str) -> View:
@@ -60,7 +68,7 @@ def lay_out(runs_dir: str) -> View:
     found = choices(runs_dir)
     with gr.Row():
         run = gr.Dropdown(found, value=found[0][1] if found else None, label="Run")
-        other_run = gr.Dropdown(found, value=None, label="Another run over it")
+        overlay = gr.Dropdown(found, value=[], multiselect=True, label="Overlay")
     status = gr.HTML(NO_RUN, elem_classes="status", padding=False)
     samples = gr.Image(
         label="The same seeds after this epoch",
@@ -72,29 +80,22 @@ def lay_out(runs_dir: str) -> View:
         elem_classes="samples",
     )
     epoch = gr.Slider(1, 2, value=1, step=1, label="Epoch", interactive=True, buttons=[])
-    looks: dict[str, Any] = {
-        "color": "line",
-        "x": "epoch",
-        "x_title": "epoch",
-        "tooltip": "all",
-        "height": 260,
-        "buttons": ["fullscreen", "export"],
-    }
-    losses = gr.LinePlot(y="loss", title="Loss", **looks)
-    with gr.Row():
-        kids = gr.LinePlot(y="kid", title="KID x 1000", **looks)
-        learning_rates = gr.LinePlot(y="learning_rate", title="Learning rate", **looks)
+    play = gr.Button("Play all epochs as a film")
+    film = player.lay_out()
+    plotted = charts.lay_out()
     timer, seen, known, chosen = gr.Timer(SECONDS_BETWEEN_LOOKS), gr.State(), gr.State(), gr.State()
-    return View(run, other_run, status, samples, epoch, losses, kids, learning_rates, timer, seen, known, chosen)
+    return View(run, overlay, status, samples, epoch, play, film, plotted, timer, seen, known, chosen)
 
 
-def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
-    """Look at the run's folder every two seconds, and send only what has changed since."""
+def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Button]) -> None:
+    """Look at the run's folder every two seconds, and send only what has changed since.
+
+    `buttons` are those of `standing.possible`: each can be pressed while the run lets it.
+    """
     nothing_new = Look(*[gr.skip()] * len(Look._fields))
 
-    def look(run: str, other_run: str, seen: tuple | None, chosen: int | None) -> Look:
-        with errors_shown():
-            folders = [folder(runs_dir, name) for name in dict.fromkeys([run, other_run]) if name]
+    def look(run: Any, overlay: Any, seen: tuple | None, chosen: int | None) -> Look:
+        folders = _found(runs_dir, run, overlay)
         if not folders:
             # A page that has seen no run says so already, and a late answer must not hide one found meanwhile.
             return nothing_new._replace(seen=None, **({"status": NO_RUN} if seen else {}))
@@ -108,44 +109,52 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str) -> None:
         status, samples = status_and_grid(folders, grids, epoch)
         return Look(
             status,
-            plots.losses(folders),
-            plots.per_epoch(folders, "kid", 1000),
-            plots.per_epoch(folders, "learning_rate"),
+            plots.charts(folders),
             gr.Slider(maximum=max(2, len(grids)), value=max(1, epoch), interactive=len(grids) > 1),
             samples,
             now,
             chosen,
+            **{name: gr.Button(interactive=can) for name, can in standing.possible(folders[0], runs_dir).items()},
         )
 
-    def show_epoch(run: str, other_run: str, epoch: int) -> tuple[Any, Image.Image | None, int | None]:
-        if not run:
-            return gr.skip(), None, None
-        with errors_shown():
-            folders = [folder(runs_dir, name) for name in (run, other_run) if name]
+    def show_epoch(run: Any, overlay: Any, epoch: Any) -> tuple[Any, Any, int | None]:
+        folders = _found(runs_dir, run, overlay)
+        if not folders or not isinstance(epoch, int):
+            return gr.skip(), gr.skip(), None
         grids = sample_grids(folders[0])
         # At the last one, follow the run.
         return *status_and_grid(folders, grids, epoch), epoch if epoch < len(grids) else None
 
-    def find_runs(run: str | None, other_run: str | None, known: list | None) -> list[Any]:
+    def find_runs(run: Any, overlay: Any, known: list | None) -> list[Any]:
         found = choices(runs_dir)
         values = [value for _, value in found]
         if found == known and (run in values or not values):
             return [gr.skip()] * 3
         # A page that has just been opened shows the newest run.
         chosen = run if run in values and known is not None else next(iter(values), None)
-        other = other_run if other_run in values else None
-        return [gr.Dropdown(found, value=chosen), gr.Dropdown(found, value=other), found]
+        others = [value for value in values if isinstance(overlay, list) and value in overlay]
+        return [gr.update(choices=found, value=chosen), gr.update(choices=found, value=others), found]
 
-    # Not the slider: a late answer may leave it where it can no longer be, and Gradio would refuse every look.
-    inputs = [view.run, view.other_run, view.seen, view.chosen]
-    plotted = (view.losses, view.kids, view.learning_rates)
-    outputs = list(Look(view.status, *plotted, view.epoch, view.samples, view.seen, view.chosen))
-    for event in (view.timer.tick, view.run.change, view.other_run.change, demo.load):
-        event(look, inputs, outputs, **PRIVATE)
+    def play(run: Any) -> dict[str, Any]:
+        with errors_shown():
+            frames = frames_of_run(folder(runs_dir, run))
+            fitting = player.max_frames(*frames.shape[1:3])
+            chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), fitting)).round().astype(int))
+            told = f"The pictures of the run {run}, epoch after epoch"
+            return player.film(frames[chosen], PLAYING, unit="epoch", alt_text=told)
+
+    # Not the slider: a late answer may leave it where it can no longer be.
+    inputs = [view.run, view.overlay, view.seen, view.chosen]
+    outputs = list(Look(view.status, view.charts, view.epoch, view.samples, view.seen, view.chosen, **buttons))
+    for event in (view.timer.tick, view.run.change, view.overlay.change, demo.load):
+        event(look, inputs, outputs, **UNCHECKED)
     for event in (view.timer.tick, demo.load):
-        event(find_runs, [view.run, view.other_run, view.known], [view.run, view.other_run, view.known], **PRIVATE)
+        event(find_runs, [view.run, view.overlay, view.known], [view.run, view.overlay, view.known], **UNCHECKED)
     shown = [view.status, view.samples, view.chosen]
-    view.epoch.release(show_epoch, [view.run, view.other_run, view.epoch], shown, **PRIVATE)
+    view.play.click(play, view.run, view.film, preprocess=False, **REFUSING)
+    # Another run's film is not this one's.
+    view.run.change(lambda: None, None, view.film, **PRIVATE)
+    view.epoch.release(show_epoch, [view.run, view.overlay, view.epoch], shown, **UNCHECKED)
     gr.api(_training_status(runs_dir), api_name="training_status", queue=False)
 
 
@@ -164,6 +173,15 @@ def folder(runs_dir: str, run: str | None) -> Path:
     return found[run]
 
 
+def _found(runs_dir: str, run: Any, overlay: Any) -> list[Path]:
+    """The folders of the run that is looked at and of those over it, without any that has gone or never was."""
+    found = {path.name: path for path in reversed(recorded(runs_dir))}
+    if not isinstance(run, str) or run not in found:
+        return []
+    names = dict.fromkeys([run, *(overlay if isinstance(overlay, list) else [])])
+    return [found[name] for name in names if name in found]
+
+
 def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple[str, Image.Image | None]:
     """How the first run stands, with what is damaged in all, and its pictures of an epoch, 1 being the first.
 
@@ -171,39 +189,12 @@ def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple
     """
     notes = [f"{other.name}: {damage}" for other in folders[1:] if (damage := watched_metrics(other).damage)]
     if not grids:
-        return describe(folders[0], *notes), None
+        return standing.describe(folders[0], *notes), None
     path = grids[min(max(epoch, 1), len(grids)) - 1]
     grid = read_grid(path)
     if grid is None:
         notes.append(f"{path.name} is damaged or gone: its pictures are left out.")
-    return describe(folders[0], *notes), grid
-
-
-def describe(run: Path, *notes: str) -> str:
-    """How a run stands and what of it is damaged, for people, with further sentences."""
-    status, best = read_status(run), plots.best_epoch(run)
-    parts = [f"<b>{html.escape(run.name)}</b> {html.escape(status.state)}"]
-    if status.total_steps:
-        parts.append(f"epoch {status.epoch:d} of {status.epochs:d}, step {status.step:d} of {status.total_steps:d}")
-    if status.state == RUNNING and status.images_per_second and status.seconds_per_step:
-        parts.append(f"{status.images_per_second:.1f} pictures a second, {status.seconds_per_step:.2f} s a step")
-        parts.append(f"{timedelta(seconds=round(status.seconds_left or 0))} left")
-    if best:
-        ways = {"page_kid": "as the page samples", "kid": "by five steps"}
-        kids = [
-            f"KID {1000 * best[name]:.1f} x 10<sup>-3</sup> {way}"
-            for name, way in ways.items()
-            if best.get(name) is not None
-        ]
-        kid = ", ".join(kids) or "KID not measured"
-        parts.append(f"best epoch ★ {best['epoch']:d}: {kid}, validation loss {best['val_loss']:.4f}")
-    text = " · ".join(parts)
-    for sentence in (status.pictures, status.message, watched_metrics(run).damage, *notes):
-        if sentence:
-            text += f"<br>{html.escape(without_paths(sentence))}"
-    if status.state == RUNNING and status.total_steps:
-        text += f'<progress max="{status.total_steps:d}" value="{status.step:d}"></progress>'
-    return text
+    return standing.describe(folders[0], *notes), grid
 
 
 def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
@@ -219,8 +210,11 @@ def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
 
 
 def _fingerprint(run: Path) -> tuple:
-    """What changes when there is something new to see: the run, when its files were written, and its grids."""
-    return run.name, _written(run / "status.json"), _written(run / "metrics.jsonl"), len(sample_grids(run))
+    """What changes when there is something new to see: the run and its state, which a killed process leaves as it was,
+    when its files were written, and its grids.
+    """
+    written = [_written(run / name) for name in ("status.json", "metrics.jsonl", STOP)]
+    return run.name, read_status(run).state, *written, len(sample_grids(run))
 
 
 def _written(path: Path) -> tuple[int, int] | None:
