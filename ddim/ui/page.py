@@ -1,4 +1,4 @@
-"""How the page looks, and its keys: theme, style sheet (page.css), header, script."""
+"""How the page looks, and is used by keys and by ear: theme, style sheet, header, scripts."""
 
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ THEME = gr.themes.Soft(
     button_cancel_background_fill_dark="*neutral_700",
     button_cancel_background_fill_hover_dark="*neutral_600",
     button_cancel_text_color_dark="white",
+    checkbox_label_background_fill_selected="*primary_700",
+    checkbox_label_background_fill_selected_dark="*primary_700",
     slider_color="*primary_600",
     slider_color_dark="*primary_600",
     checkbox_border_color="*neutral_400",
@@ -75,23 +77,10 @@ THEME = gr.themes.Soft(
 
 STYLE = Path(__file__).with_name("page.css")
 
-# Ctrl+Enter runs and Esc stops what the visible tab has to run or to stop.
-HEAD = """
-<script>
-document.addEventListener("keydown", (event) => {
-  // Esc may be meant for something else: an open list, or a picture that fills the screen.
-  const meantElsewhere = document.fullscreenElement || event.target.getAttribute("aria-expanded") === "true";
-  if (event.repeat || event.defaultPrevented || meantElsewhere) return;
-  const runs = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-  const buttons = runs ? ".run-button" : event.key === "Escape" ? ".stop-button" : "#none";
-  const button = [...document.querySelectorAll(buttons)].find((one) => one.checkVisibility() && !one.disabled);
-  if (button) {
-    event.preventDefault();
-    button.click();
-  }
-});
-</script>
-"""
+HEAD = "".join(
+    f'<script type="module">{Path(__file__).with_name(name).read_text(encoding="utf-8")}</script>'
+    for name in ("keyboard.js", "aria.js")
+)
 
 LOOKS: dict[str, Any] = {"theme": THEME, "css_paths": STYLE, "head": HEAD, "footer_links": ["api"], "mcp_server": False}
 """Options of gr.Blocks.launch."""
