@@ -1,6 +1,7 @@
 // What the keys do on the whole page, and where focus goes when what had it disappears.
 
-const visible = (selector, within = document) => [...within.querySelectorAll(selector)].find((one) => one.checkVisibility());
+const visible = (selector, within = document) =>
+  [...within.querySelectorAll(selector)].find((one) => one.checkVisibility());
 
 // Ctrl+Enter runs and Esc stops what the visible tab has to run or to stop.
 function runOrStop(event) {
@@ -40,20 +41,18 @@ window.addEventListener(
   true,
 );
 
-let left = null; // what had focus last: the column of the two buttons, or a gallery
-let chosen = 0; // which picture of this gallery was looked at
+let left = null; // what had focus last: the column of the two buttons, or the gallery of a large picture
+let chosen = 0; // the place of this picture in its gallery
 
 document.addEventListener("pointerdown", () => (left = null), true);
 document.addEventListener("focusin", ({ target }) => {
-  const button = target.closest(".run-button, .stop-button");
-  const picture = target.closest(".preview");
-  if (!picture) left = button?.closest(".run") ?? null;
-  else left = picture.closest(".gallery");
+  const preview = target.closest(".preview");
+  left = preview ? preview.closest(".gallery") : target.matches(".run-button, .stop-button") ? target.closest(".run") : null;
+  if (preview) chosen = [...preview.querySelectorAll(".thumbnail-item")].findIndex((one) => one.matches(".selected"));
 });
 
 new MutationObserver(() => {
-  if (left === null || (document.activeElement ?? document.body) !== document.body) return;
+  if (left === null || document.activeElement !== document.body) return;
   const picture = left.querySelectorAll(".grid-container .thumbnail-item")[chosen];
-  const next = picture?.checkVisibility() ? picture : visible(".run-button, .stop-button", left);
-  next?.focus();
+  (picture ?? visible(".run-button, .stop-button", left))?.focus();
 }).observe(document, { childList: true, subtree: true });
