@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-TITLE = "DDIM playground"
+from ddim.ui.card import TITLE
 
 HEADER = f"""
 <header class="page-header">
