@@ -20,7 +20,7 @@ from starlette.routing import Route
 from ddim.model.weights import WEIGHTS_DIR
 
 TITLE = "DDIM playground"
-DESCRIPTION = "Watch flowers form out of noise, walk between them, compare samplers, and train a small diffusion model of your own."
+DESCRIPTION = "Watch flowers form out of noise, walk between them, compare samplers, and train a model of your own."
 ALT_TEXT = "Sixteen small flowers, made out of noise by a diffusion model"
 ICON = Path(__file__).with_name("icon.svg")
 SIDE = 1024
@@ -41,12 +41,12 @@ def picture() -> bytes:
 def head(root: str) -> str:
     """What stands in the head of the page at this address; pictures of cards must have whole addresses."""
     card = {"title": TITLE, "description": DESCRIPTION, "image": f"{root}{ROUTE.path}", "image:alt": ALT_TEXT}
-    of_graph = {"type": "website", "url": f"{root}/", "image:width": SIDE, "image:height": SIDE}
+    of_graph = {"type": "website", "url": f"{root}/", "image:width": str(SIDE), "image:height": str(SIDE)}
     lines = [f"<title>{TITLE}</title>", '<link rel="icon" href="favicon.ico" type="image/svg+xml">']
     tags = [("name", "description", DESCRIPTION), ("name", "twitter:card", "summary_large_image")]
     tags += [("property", f"og:{name}", value) for name, value in {**card, **of_graph}.items()]
     tags += [("name", f"twitter:{name}", value) for name, value in card.items()]
-    lines += [f'<meta {kind}="{name}" content="{html.escape(str(value))}">' for kind, name, value in tags]
+    lines += [f'<meta {kind}="{name}" content="{html.escape(value)}">' for kind, name, value in tags]
     return "\n".join(lines)
 
 
