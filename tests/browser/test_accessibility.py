@@ -4,6 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from unfolding import open_everything
 
 QUERIES = {
     "generate": "?num_images=2&num_steps=3",
@@ -36,15 +37,6 @@ def faults(tab):
 
 def visible(tab, selector):
     return tab.locator(selector).locator("visible=true")
-
-
-def open_everything(tab):
-    """Unfold what is folded, from the outside in."""
-    tab.evaluate("""async () => {
-        const folded = () => [...document.querySelectorAll("button.label-wrap:not(.open)")].find((one) =>
-            one.checkVisibility());
-        for (let one; (one = folded()); await new Promise((done) => setTimeout(done, 50))) one.click();
-    }""")
 
 
 @pytest.mark.parametrize("name", QUERIES)
