@@ -24,7 +24,7 @@ def build(runs_dir: str, rules: train.Rules = train.EVERYDAY) -> gr.Blocks:
     with gr.Blocks(title=page.TITLE, fill_width=True, analytics_enabled=False) as demo:
         gr.HTML(page.HEADER, padding=False)
         parts = {}
-        with gr.Tabs() as tabs:
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             for name, tab in TABS.items():
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"tab-{name}", render_children=True):
                     parts[name] = tab.build(runs_dir)

@@ -37,8 +37,21 @@ VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "lar
 NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
 NO_WEIGHTS = ("no other weights", "")
 ANY_CLASS = ("Any species", "")
-# The fewest evaluations within the spread of the best of all (see weights/README.md), and the tutorial's choice.
-PRESETS = {"UniPC-2, 10 steps": FEW_STEPS, "DDIM, 20 steps": SampleConfig()}
+SOLVER_INFO = "How a step follows the network's guess. DDIM is the simplest; the others come as near in fewer steps."
+ETA_INFO = "0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise."
+VARIANCE_INFO = "Large puts back more noise than a step took away, as DDPM can; it wants many steps."
+NODES_INFO = "Where on the way the network is asked. Inclusive goes to the very end, and is better with few steps."
+RATES_INFO = {
+    "min_signal_rate": "How much picture the first noise is taken to hold. The weights' own suits them best.",
+    "max_signal_rate": "How much picture the last step is to reach: below 1, a little of the noise stays.",
+}
+# The fewest evaluations within the spread of the best of all (see weights/README.md), half of them, and the tutorial's.
+PRESETS = {
+    "Good": FEW_STEPS,
+    "Fast": dataclasses.replace(FEW_STEPS, num_steps=5),
+    "Reference": SampleConfig(),
+}
+PRESETS_INFO = "Fast and good are UniPC-2 in 5 and 10 steps; reference is the tutorial's DDIM in 20."
 
 
 class SamplingControls(NamedTuple):
@@ -76,10 +89,10 @@ def choices_against(runs_dir: str) -> list[tuple[str, str]]:
 def sampling_controls(
     weights: gr.Dropdown, presets: Mapping[str, SampleConfig] = MappingProxyType({}), without: Collection[str] = ()
 ) -> SamplingControls:
-    """Lay out and wire how to sample, except the fields in `without`: steps, solver and eta in sight, the rest not.
+    """Lay out and wire how to sample, except the fields in `without`: presets and steps in sight, the rest below.
 
-    Weights with classes can be asked for one. `presets` become buttons, without their signal rates, and the page begins
-    with the first of them. Signal rates and guidance are the weights' own.
+    Weights with classes can be asked for one. `presets` become buttons, fewest steps first, without their signal rates,
+    and the page begins with the first of them. Signal rates and guidance are the weights' own.
     """
     fields: dict[str, Any] = {}
 
@@ -91,18 +104,23 @@ def sampling_controls(
     if "class_name" not in without:
         fields |= _lay_out_classes(weights, own["guidance"])
     with gr.Row(visible=bool(presets), elem_classes="chips"):
-        buttons = {name: gr.Button(name, size="sm", min_width=80) for name in presets}
-    add("num_steps", slider, "num_steps", default.num_steps)
-    add("solver", _choice, SOLVERS, default.solver, "Solver")
-    info = "0 is DDIM, 1 is DDPM. Only the solver DDIM can add noise."
-    add("eta", slider, "eta", default.eta, info=info, interactive=default.solver == "ddim")
+        in_order = sorted(presets, key=lambda name: presets[name].num_steps)
+        buttons = {name: gr.Button(name, size="sm", min_width=80) for name in in_order}
+    add("num_steps", slider, "num_steps", default.num_steps, info=PRESETS_INFO if presets is PRESETS else None)
     with gr.Accordion("Advanced", open=False):
-        add("variance", _choice, VARIANCES, default.variance, "Variance of fresh noise, with eta above 0")
-        add("node_placement", _choice, NODE_PLACEMENTS, default.node_placement, "Diffusion times of N steps")
-        for name in ("min_signal_rate", "max_signal_rate"):
-            add(name, slider, name, own[name])
+        add("solver", _choice, SOLVERS, default.solver, "Solver", SOLVER_INFO)
+        add("eta", slider, "eta", default.eta, info=ETA_INFO, interactive=default.solver == "ddim")
+        label = "Variance of fresh noise, with eta above 0"
+        add("variance", _choice, VARIANCES, default.variance, label, VARIANCE_INFO)
+        label = "Diffusion times of N steps"
+        add("node_placement", _choice, NODE_PLACEMENTS, default.node_placement, label, NODES_INFO)
+        for name, info in RATES_INFO.items():
+            add(name, slider, name, own[name], info=info)
         precision = gr.Textbox(
-            "chosen when the weights are loaded", label="Precision of the network", interactive=False
+            "chosen when the weights are loaded",
+            label="Precision of the network",
+            info="float32, or half of it where that is faster.",
+            interactive=False,
         )
     _wire_presets(fields, {button: presets[name] for name, button in buttons.items()})
     if "solver" in fields and "eta" in fields:
@@ -117,8 +135,8 @@ def sampling_controls(
     # `input`, not `change`: an address that names weights brings settings of its own.
     brought = [fields[name] for name in own_fields]
     weights.input(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
-    in_order = {field.name: fields[field.name] for field in dataclasses.fields(SampleConfig) if field.name in fields}
-    return SamplingControls(in_order, precision)
+    names = [field.name for field in dataclasses.fields(SampleConfig) if field.name in fields]
+    return SamplingControls({name: fields[name] for name in names}, precision)
 
 
 def class_choices(weights: str | None) -> list[tuple[str, str]]:
@@ -161,9 +179,9 @@ def _lay_out_classes(weights: gr.Dropdown, guidance: float) -> dict[str, Compone
 
 
 def with_weights_after_eta(sampling: SamplingControls, **weights: Component) -> dict[str, Component]:
-    """Inputs of a handler in the order that callers of the API know: weights after the sampling controls in sight."""
-    in_sight = {name: control for name, control in sampling.fields.items() if name in ("num_steps", "solver", "eta")}
-    return {**in_sight, **weights, **sampling.fields}
+    """Inputs of a handler in the order that callers of the API know: weights after steps, solver and eta."""
+    up_to_eta = {name: control for name, control in sampling.fields.items() if name in ("num_steps", "solver", "eta")}
+    return {**up_to_eta, **weights, **sampling.fields}
 
 
 def eta_for(solver: str) -> gr.Slider:
@@ -195,8 +213,8 @@ def _wire_presets(fields: Mapping[str, Component], presets: Mapping[gr.Button, S
         button.click(None, None, [fields[name] for name in names], js=f"() => {values!r}", **PRIVATE)
 
 
-def _choice(choices: list[tuple[str, str]], value: str, label: str) -> gr.Dropdown:
-    return gr.Dropdown(choices, value=value, label=label, filterable=False)
+def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -> gr.Dropdown:
+    return gr.Dropdown(choices, value=value, label=label, info=info, filterable=False)
 
 
 def first_settings(weights: str | None) -> dict[str, float]:

@@ -1,13 +1,11 @@
-"""How the page looks, and its keys: theme, style sheet (page.css), header, script."""
+"""How the page looks, and is used by keys and by ear: theme, style sheet, header, scripts."""
 
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ddim.ui import gallery, showing
-
-TITLE = "DDIM playground"
+from ddim.ui.card import TITLE
 
 HEADER = f"""
 <header class="page-header">
@@ -68,6 +66,8 @@ THEME = gr.themes.Soft(
     button_cancel_background_fill_dark="*neutral_700",
     button_cancel_background_fill_hover_dark="*neutral_600",
     button_cancel_text_color_dark="white",
+    checkbox_label_background_fill_selected="*primary_700",
+    checkbox_label_background_fill_selected_dark="*primary_700",
     slider_color="*primary_600",
     slider_color_dark="*primary_600",
     checkbox_border_color="*neutral_400",
@@ -77,28 +77,20 @@ THEME = gr.themes.Soft(
 
 STYLE = Path(__file__).with_name("page.css")
 
-# Ctrl+Enter runs and Esc stops what the visible tab has to run or to stop.
-HEAD = """
-<script>
-document.addEventListener("keydown", (event) => {
-  // Esc may be meant for something else: an open list, or a picture that fills the screen.
-  const meantElsewhere = document.fullscreenElement || event.target.getAttribute("aria-expanded") === "true";
-  if (event.repeat || event.defaultPrevented || meantElsewhere) return;
-  const runs = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-  const buttons = runs ? ".run-button" : event.key === "Escape" ? ".stop-button" : "#none";
-  const button = [...document.querySelectorAll(buttons)].find((one) => one.checkVisibility() && !one.disabled);
-  if (button) {
-    event.preventDefault();
-    button.click();
-  }
-});
-</script>
-"""
+SCRIPTS = ("keyboard.js", "aria.js", "gallery.js", "showing.js", "history.js", "dropping.js")
+"""In the head, since what is on the page may call the fourth; each keeps its names to itself."""
+
+
+def head() -> str:
+    """The scripts of the page as HTML."""
+    texts = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return "\n".join(f"<script>(() => {{\n{text}}})();</script>" for text in texts)
+
 
 LOOKS: dict[str, Any] = {
     "theme": THEME,
     "css_paths": STYLE,
-    "head": HEAD + gallery.HEAD + showing.SCRIPTS,
+    "head": head(),
     "footer_links": ["api"],
     "mcp_server": False,
 }

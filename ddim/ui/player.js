@@ -28,7 +28,6 @@ function show(next) {
 function setPlaying(yes) {
   playing = yes;
   play.setAttribute("aria-label", yes ? "Pause" : "Play");
-  play.textContent = yes ? "❚❚" : "▶\uFE0E"; // the sign, not the emoji
   if (yes) {
     before = performance.now();
     requestAnimationFrame(advance);

@@ -63,7 +63,7 @@ class Tab(NamedTuple):
 
 def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Column:
     """Lay out the column of this tab, whose first screen shows what `recipe` makes."""
-    with gr.Accordion("The same again"):
+    with gr.Accordion("Share and reproduce"):
         address = gr.Textbox(
             address_of(tab, settings, recipe) if recipe else None,
             label="Address of this page with these settings",

@@ -9,7 +9,7 @@ from gradio.events import Dependency
 
 from ddim.ui.handlers import PRIVATE, named
 
-IDLE = "Ctrl + Enter starts, Esc stops."
+IDLE = '<span class="keys">Ctrl + Enter starts, Esc stops.</span>'
 WAITING = "Waiting for the network. Right after a start it takes some seconds to load."
 
 SHOW, HIDE = '{__type__: "update", visible: true}', '{__type__: "update", visible: false}'

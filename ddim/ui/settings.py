@@ -166,7 +166,7 @@ def read(
         kept = {name: kept[name] for name in kept if name not in sampling}
     if ignored:
         names = ", ".join(name for name in settings if name in ignored)
-        warnings.append(f"These settings have values that are not possible here, and were ignored: {names}.")
+        warnings.append(f"Ignored: {names}. These settings have values that are not possible here.")
     if ("sha256" in values or "sha" in values) and (warning := _warning_of_other_weights(kept, checksum, runs_dir)):
         warnings.append(warning)
     return kept, warnings

@@ -1,7 +1,6 @@
 """A result that is asked for by something else than the button of its tab: an address, a file, an earlier result."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ddim.making.plane import parse_stops
@@ -10,10 +9,6 @@ from ddim.making.walk import WalkConfig
 AT_MOST = 16  # pictures that an address makes for whoever opens it; for more, they are asked
 MAX_SEEDS = 64
 
-SCRIPTS = "".join(
-    f"<script>{Path(__file__).with_name(name).read_text(encoding='utf-8')}</script>"
-    for name in ("showing.js", "history.js", "dropping.js")
-)
 MAKE = "(tab) => { window.playground.make(tab); }"
 KEEPS_SEED = "window.playground.keepsSeed()"
 

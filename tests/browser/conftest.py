@@ -32,12 +32,15 @@ def served(browser, served):
 
 @pytest.fixture
 def open_tab(browser, served):
-    """Opens the app as one more visitor, `open_tab("?seed=7", width=390)`, with the tiny weights if none are named."""
+    """Opens the app as one more visitor, `open_tab("?seed=7", width=390)`, with the tiny weights if none are named.
+
+    Further options are those of Playwright's contexts, such as `has_touch`.
+    """
     address, weights, _ = served
     contexts = []
 
-    def open_tab(query="?", width=1600, height=950):
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}))
+    def open_tab(query="?", width=1600, height=950, **options):
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **options))
         tab = contexts[-1].new_page()
         tab.set_default_timeout(20_000)
         tab.goto(f"{address.rstrip('/')}/{query}" + ("" if "weights=" in query else f"&weights={weights}"))

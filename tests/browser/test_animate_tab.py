@@ -174,6 +174,7 @@ def test_while_it_forms_each_step_is_seen_and_escape_stops_it(open_tab, slow_eng
 def test_a_preset_is_set_by_one_click(open_tab):
     tab = open_tab("?tab=animate&solver=unipc")
     tab.get_by_role("button", name="Stochastic, 80 steps").click()
+    tab.get_by_role("button", name="Advanced").locator("visible=true").click()
     values = [visible(tab, f"[aria-label^='number input for {name}']").input_value() for name in ("Steps", "Eta")]
     assert values == ["80", "1"]
     assert visible(tab, "input[aria-label='Solver']").input_value() == "DDIM"

@@ -279,7 +279,7 @@ def test_what_an_address_may_not_ask_for_is_ignored_and_said(settings, weights, 
     (name,) = wrong
     kept, warnings = all_settings.read(settings, all_settings.told({"seeds": "1,2,3,4", **wrong}), Path(weights).parent)
     assert name not in kept
-    assert warnings == [f"These settings have values that are not possible here, and were ignored: {name}."]
+    assert warnings == [f"Ignored: {name}. These settings have values that are not possible here."]
 
 
 def test_no_walk_and_no_sheet_of_it_stays_for_ever(served, client, weights, monkeypatch):

@@ -181,7 +181,7 @@ def test_controls_begin_with_the_signal_rates_of_the_training(weights, clearer, 
 def test_what_may_not_be_asked_for_is_ignored_and_said(weights, settings, query, ignored):
     kept, warnings = all_settings.read(settings["generate"], all_settings.told(query), Path(weights).parent)
     assert kept == {}
-    assert warnings == [f"These settings have values that are not possible here, and were ignored: {ignored}."]
+    assert warnings == [f"Ignored: {ignored}. These settings have values that are not possible here."]
 
 
 def test_an_address_without_a_name_finds_its_weights_by_their_checksum(settings, weights):

@@ -46,6 +46,9 @@ function show() {
   one(".step").hidden = !rates;
   if (!rates) return;
   mark(rates);
+  svg.setAttribute("aria-valuenow", frame.index + 1);
+  svg.setAttribute("aria-valuemax", steps.steps.length);
+  svg.setAttribute("aria-valuetext", `step ${frame.index + 1} of ${steps.steps.length}, diffusion time ${rates[0].toFixed(2)}`);
   const side = frame.canvas.height / 2;
   const left = side * picture.selectedIndex;
   draw(".noisy-image", frame.canvas, left, 0, side);
@@ -92,17 +95,29 @@ function follow(event) {
   }
 }
 
-function seek(event) {
+function seek(index) {
+  frame.canvas.dispatchEvent(new CustomEvent("film-seek", { bubbles: true, detail: { index } }));
+}
+
+function seekByPointer(event) {
   if (!event.buttons) return;
   const time = 1 - (300 * across(event, svg) - 24) / 270;
   const distances = steps.steps.map((rates) => Math.abs(rates[0] - time));
-  const detail = { index: distances.indexOf(Math.min(...distances)) };
-  frame.canvas.dispatchEvent(new CustomEvent("film-seek", { bubbles: true, detail }));
+  seek(distances.indexOf(Math.min(...distances)));
+}
+
+function seekByKeys(event) {
+  const [here, last] = [frame.index, steps.steps.length - 1];
+  const places = { ArrowLeft: here - 1, ArrowDown: here - 1, ArrowRight: here + 1, ArrowUp: here + 1, Home: 0, End: last };
+  if (!(event.key in places)) return;
+  event.preventDefault();
+  seek(places[event.key]);
 }
 
 document.addEventListener("film-frame", follow);
 picture.addEventListener("change", () => choose(picture.selectedIndex));
-svg.addEventListener("pointerdown", seek);
-svg.addEventListener("pointermove", seek);
+svg.addEventListener("pointerdown", seekByPointer);
+svg.addEventListener("pointermove", seekByPointer);
+svg.addEventListener("keydown", seekByKeys);
 watch("value", take);
 take();

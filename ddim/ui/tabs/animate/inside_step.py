@@ -18,8 +18,8 @@ TEMPLATE = """
 <div class="step" hidden>
   <section class="place">
     <h3>Where this step stands</h3>
-    <svg viewBox="0 0 300 154" role="img" aria-label="The signal rate rises and the noise rate falls while
-      the diffusion time runs from 1, where all is noise, to 0, where all is picture.">
+    <svg viewBox="0 0 300 154" role="slider" tabindex="0" aria-valuemin="1" aria-label="Step on the schedule: the signal
+      rate rises and the noise rate falls while the diffusion time runs from 1, all noise, to 0, all picture.">
       <g class="axes">
         <path d="M24 10V130H294" />
         <text x="18" y="16" text-anchor="end">1</text>

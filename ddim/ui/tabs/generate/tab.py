@@ -132,7 +132,7 @@ def _lay_out_controls(runs_dir: str) -> Controls:
     with gr.Group():
         with gr.Row(elem_classes="seed"):
             seed = gr.Number(0, **reading.NUMBERS["seed"]._asdict(), precision=0, min_width=120)
-            dice = gr.Button("⚄", elem_classes="dice", scale=0)
+            dice = gr.Button("New seed", elem_classes="dice", scale=0)
         new_seed = gr.Checkbox(True, label="New seed every time")
         num_images = controls.slider("num_images", 16)
         weights = controls.weights_selector(runs_dir)
