@@ -275,12 +275,12 @@ UNIPC = {2: 200, 5: 120, 10: 104, 20: 100}
     ("ddim_greys", "told"),
     [
         # 4 levels are half way in dB from 8 to 2, and 20 are from 40 to 10: reached half way in the logarithm of steps.
-        ({5: 140, 20: 108, 40: 102}, "UniPC in 10 steps is as near as DDIM in about 28 steps."),
-        ({5: 140, 20: 110}, "UniPC in 5 steps is as near as DDIM in about 10 steps; in 10, it is nearer than in 20."),
-        ({2: 200, 5: 140, 10: 120, 20: 110}, "as near as DDIM in 10 steps; in 10, it is nearer than in 20."),
-        ({5: 250, 20: 240}, "UniPC in 2 steps is nearer than DDIM in 20 steps."),
-        ({5: 102, 20: 101}, "DDIM in 5 steps is as near as UniPC in 10 steps, or nearer."),
-        ({5: 130, 20: 125}, "UniPC in 2 steps is no nearer than DDIM in 5 steps, in 5 it is nearer than DDIM in 20"),
+        ({5: 140, 20: 108, 40: 102}, "UniPC in 10 steps is as near to the reference as DDIM in about 28 steps."),
+        ({5: 140, 20: 110}, "as DDIM in about 10 steps; in 10, it is nearer than DDIM in 20 steps."),
+        ({2: 200, 5: 140, 10: 120, 20: 110}, "UniPC in 5 steps is as near to the reference as DDIM in 10 steps;"),
+        ({5: 250, 20: 240}, "UniPC in 2 steps is nearer to the reference than DDIM in 20 steps."),
+        ({5: 102, 20: 101}, "DDIM in 5 steps is as near to the reference as UniPC in 10 steps, or nearer."),
+        ({5: 130, 20: 125}, "no nearer to the reference than DDIM in 5 steps, in 5 it is nearer than DDIM in 20"),
     ],
 )
 def test_the_verdict_says_how_many_steps_are_worth_how_many(ddim_greys, told):
@@ -289,7 +289,7 @@ def test_the_verdict_says_how_many_steps_are_worth_how_many(ddim_greys, told):
 
 def test_the_verdict_tells_evaluations_where_steps_cost_more():
     said = verdict(cells_of("unipc", UNIPC) + cells_of("heun", {2: 200, 5: 140, 10: 120, 20: 110}))
-    assert "as near as Heun in 10 steps (19 evaluations)" in said
+    assert "as near to the reference as Heun in 10 steps (19 evaluations)" in said
 
 
 def test_the_verdict_stands_above_the_table_where_its_place_is_kept_until_all_rows_are_there(client, weights):
@@ -309,8 +309,8 @@ def test_guidances_have_verdicts_of_their_own_and_species_share_one():
             asked = {"class_name": name, "guidance": guidance}
             cells += cells_of("unipc", {5: grey, 20: 100}, **asked) + cells_of("ddim", {5: 120, 20: 110}, **asked)
     said = verdict(cells)
-    assert "With guidance 1, UniPC in 5 steps is as near as DDIM in" in said
-    assert "With guidance 2, UniPC in 5 steps is nearer than DDIM in 20 steps." in said
+    assert "With guidance 1, UniPC in 5 steps is as near to the reference as DDIM in" in said
+    assert "With guidance 2, UniPC in 5 steps is nearer to the reference than DDIM in 20 steps." in said
     assert said.count("With guidance") == 2
 
 

@@ -40,14 +40,15 @@ def _beside(leader: Curve, other: Curve) -> str:
     if equal:
         steps, others = equal[-1]
         about = "" if others in {point.num_steps for point in other.points} else "about "
+        matched = _in_steps(other, round(others), about)
         further = [more for more in nearer if more > steps]
-        more = f"; in {further[0]}, it is nearer than in {other.points[-1].num_steps}" if further else ""
-        return f"{_in_steps(leader, steps)} is as near as {_in_steps(other, round(others), about)}{more}."
+        more = f"; in {further[0]}, it is nearer than {most}" if further else ""
+        return f"{_in_steps(leader, steps)} is as near to the reference as {matched}{more}."
     if not farther:
-        return f"{_in_steps(leader, nearer[0])} is nearer than {most}."
+        return f"{_in_steps(leader, nearer[0])} is nearer to the reference than {most}."
     if not nearer:
-        return f"{fewest} is as near as {_in_steps(leader, farther[-1])}, or nearer."
-    overtaken = f"{_in_steps(leader, farther[-1])} is no nearer than {fewest}"
+        return f"{fewest} is as near to the reference as {_in_steps(leader, farther[-1])}, or nearer."
+    overtaken = f"{_in_steps(leader, farther[-1])} is no nearer to the reference than {fewest}"
     return f"{overtaken}, in {nearer[0]} it is nearer than {most}: more numbers of steps would tell where they meet."
 
 
