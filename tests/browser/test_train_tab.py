@@ -251,6 +251,7 @@ def test_a_recorded_run_is_seen_whole_and_taken_away_as_a_film(train_tab, served
     tab.get_by_role("button", name="Play all epochs").click()
     film, grid = tab.locator("canvas").filter(visible=True), tab.locator(".samples img")
     film.wait_for()
+    assert grid.evaluate("one => getComputedStyle(one).objectFit") == "contain"  # it fills its frame
     assert tab.locator(".place").filter(visible=True).inner_text().endswith("/ 3")
     assert film.bounding_box()["y"] > grid.bounding_box()["y"] + grid.bounding_box()["height"]
     assert film.bounding_box()["width"] == pytest.approx(grid.bounding_box()["width"], rel=0.05)
