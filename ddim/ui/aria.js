@@ -2,9 +2,11 @@
 
 const SILENCE = 5000; // milliseconds from the first step that is told of to the next; then twice as long, and so on
 
-const spoken = document.createElement("div");
-spoken.className = "spoken";
+const corner = document.createElement("div");
+corner.className = "spoken";
+const spoken = document.createElement("div"); // hidden from who searches the page, which has the same words already
 spoken.setAttribute("role", "status");
+corner.attachShadow({ mode: "closed" }).append(spoken);
 const heard = new WeakMap(); // the text of each status that was told, or was there from the start
 let silence = SILENCE;
 let quietUntil = 0;
@@ -12,7 +14,7 @@ let waiting = null;
 
 function speak() {
   clearTimeout(waiting);
-  for (const status of document.querySelectorAll(".status")) {
+  for (const status of document.querySelectorAll(".prose.status")) {
     const text = status.innerText.trim();
     if (!heard.has(status)) heard.set(status, text);
     if (heard.get(status) === text || !status.checkVisibility()) continue;
@@ -37,7 +39,7 @@ function mend() {
 }
 
 new MutationObserver(() => {
-  if (document.body && !spoken.isConnected) document.body.append(spoken);
+  if (document.body && !corner.isConnected) document.body.append(corner);
   mend();
   speak();
 }).observe(document, { attributeFilter: ["aria-label"], characterData: true, childList: true, subtree: true });

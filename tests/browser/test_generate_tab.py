@@ -37,6 +37,7 @@ def setting(tab, label):
 
 def open_advanced(tab):
     tab.get_by_role("button", name="Advanced").locator("visible=true").click()
+    tab.get_by_label(re.compile("number input for Eta")).wait_for()
 
 
 def test_the_first_screen_shows_flowers(open_tab):
