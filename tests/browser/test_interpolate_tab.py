@@ -253,6 +253,7 @@ def test_each_mode_shows_its_own_settings_and_brings_seeds_to_begin_with(interpo
     tab = interpolate("?tab=interpolate")
     seeds, frames = visible(tab, ".settings textarea"), visible(tab, "input[aria-label*='Frames from']").first
     assert seeds.input_value() == "3,8" and frames.is_visible()
+    assert visible(tab, "fieldset").get_by_text("Path", exact=True).count() == 1
     tab.get_by_label("Plane between four seeds").check()
     tab.wait_for_function("document.querySelector('.interpolate .settings textarea').value === '3,8,21,5'")
     assert frames.count() == 0
