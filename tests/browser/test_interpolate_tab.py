@@ -4,10 +4,12 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from decoding import decode
 from PIL import Image
 from serving import SlowEngine
 
 from ddim.media.embedded import read
+from ddim.ui import export
 
 PLANE = "?tab=interpolate&mode=plane&seeds=1,2,3,4&size=3&num_steps=3"
 
@@ -77,13 +79,28 @@ def test_a_walk_is_taken_away_under_a_telling_name(interpolate, tmp_path):
     tab = interpolate("?tab=interpolate&seeds=3,8&frames=3&num_steps=2&loop=true")
     visible(tab, ".run-button").click()
     visible(tab, "canvas").wait_for()
-    visible(tab, "button").get_by_text("Take it away").click()
+    visible(tab, "button").get_by_text("Export", exact=True).click()
     visible(tab, "button").get_by_text("Make the file").click()
     with tab.expect_download() as download:
         visible(tab, ".file-preview a").first.click()
-    assert download.value.suggested_filename == "ddim-interpolate-seeds3-8-2steps.gif"
-    with Image.open(download.value.path()) as film:
-        assert (film.n_frames, film.info["duration"]) == (6, 50)
+    assert download.value.suggested_filename == "ddim-interpolate-seeds3-8-2steps.mp4"
+    download.value.save_as(tmp_path / "film.mp4")
+    assert len(decode(tmp_path / "film.mp4", 32, 32)) == 6
+
+
+def test_the_size_of_a_file_is_told_before_it_is_made_and_is_one_that_chats_take(interpolate, monkeypatch):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=3&num_steps=2")
+    visible(tab, ".run-button").click()
+    visible(tab, "canvas").wait_for()
+    visible(tab, "button").get_by_text("Export", exact=True).click()
+    size, factor = visible(tab, ".file-size"), tab.get_by_label("number input for Enlarged by")
+    size.get_by_text("Less than 0.1 MB").wait_for()
+    assert factor.locator("visible=true").input_value() == "4"
+    monkeypatch.setattr(export, "MAX_BYTES", 1)
+    tab.get_by_label("Kind of file").locator("visible=true").click()
+    tab.get_by_role("option", name="GIF").click()
+    tab.wait_for_function("""[...document.querySelectorAll(".interpolate input[aria-label*=Enlarged]")]
+        .some((one) => one.checkVisibility() && one.value === "1")""")
 
 
 def make_plane(interpolate, query=PLANE, **options):
