@@ -128,7 +128,7 @@ def _wire_size(export: Export, made: gr.State | gr.Dropdown) -> None:
     inputs = {"made": made, "is_open": is_open, **choices}
     opened = export.panel.expand(lambda: True, None, is_open, **PRIVATE)
     export.panel.collapse(lambda: False, None, is_open, **PRIVATE)
-    for event in (opened.then, made.change, export.suffix.input):
+    for event in (opened.then, made.change, export.suffix.select):
         event(named(fit, inputs), list(inputs.values()), [factor, export.size], **options)
     inputs = {"made": made, **choices}
     for name in ("factor", "enlargement", "lossless"):
