@@ -173,16 +173,6 @@ def places_of_plane(corners: Sequence[int], size: int, class_names: Sequence[str
     return [Place(tuple(corners), point, class_names=tuple(class_names)) for point in points]
 
 
-def coordinates_at(pixel: Sequence[float], size: int, side: float) -> tuple[float, float]:
-    """The point (across, down) of a plane at this pixel (x, y) of its sheet.
-
-    The sheet has `size` rows and columns of pictures that are `side` pixels wide and high. The centre of the top left
-    one is (0, 0) and that of the bottom right one (1, 1); pixels beyond count as on the edge.
-    """
-    across, down = (round(min(max((place - side / 2) / (side * (size - 1)), 0), 1), 3) for place in pixel)
-    return across, down
-
-
 def sample_places(model: DiffusionModel, places: Sequence[Place], config: SampleConfig) -> Iterator[Step]:
     """Yield a Step for each node, its pictures (B, H, W, C) those at these places. Raises UserError for eta above 0."""
     check_eta(config)

@@ -1,4 +1,4 @@
-"""Frames become a file: GIF, lossless WebP, MP4, a contact sheet as PNG, or a ZIP of PNGs. Its ending chooses which.
+"""Frames become a file: GIF, WebP, MP4, a contact sheet as PNG, or a ZIP of PNGs. Its ending chooses which.
 
 The same frames, settings and recipe give the same bytes.
 """
@@ -40,6 +40,7 @@ class ExportConfig:
         repeat: Whether a GIF or WebP plays again and again; for an MP4 that is up to its player.
         enlargement: "nearest" keeps the pixels visible, "lanczos" smooths them.
         factor: By how much width and height are multiplied, 1 to 16.
+        lossless: Whether a WebP keeps every pixel; otherwise it is a third as large, and looks the same to most.
     """
 
     frames_per_second: int = 20
@@ -48,6 +49,7 @@ class ExportConfig:
     repeat: bool = True
     enlargement: Literal["nearest", "lanczos"] = "nearest"
     factor: int = 4
+    lossless: bool = True
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -110,7 +112,7 @@ def save_animation(
         case ".gif":
             save_gif(path, enlarged, palette_of(frames), durations(num_frames, config), config.repeat, comment)
         case ".webp":
-            _save_webp(path, enlarged, durations(num_frames, config), config.repeat, comment)
+            _save_webp(path, enlarged, durations(num_frames, config), config, comment)
         case ".mp4":
             repeated = _held(enlarged, num_frames, config)
             save_mp4(path, repeated, config.frames_per_second, comment)
@@ -150,7 +152,7 @@ def _held(frames: Iterator[np.ndarray], num_frames: int, config: ExportConfig) -
 
 
 def _save_webp(
-    path: str | Path, frames: Iterator[np.ndarray], milliseconds: list[int], repeat: bool, comment: str
+    path: str | Path, frames: Iterator[np.ndarray], milliseconds: list[int], config: ExportConfig, comment: str
 ) -> None:
     exif = Image.Exif()
     exif[EXIF_TAG] = comment
@@ -161,8 +163,8 @@ def _save_webp(
         save_all=True,
         append_images=others,
         duration=milliseconds,
-        loop=0 if repeat else 1,
-        lossless=True,
+        loop=0 if config.repeat else 1,
+        lossless=config.lossless,
         exif=exif,
     )
 

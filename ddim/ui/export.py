@@ -1,35 +1,42 @@
 """The panel with which a visitor takes away what was made, as a file: its kind, its speed and its size."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
-from gradio.components import Component
 
 from ddim.errors import UserError
 from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name, save_animation
+from ddim.media.file_size import estimate_size, largest_factor
 from ddim.ui.gradio_cache import new_folder
-from ddim.ui.handlers import named
+from ddim.ui.handlers import PRIVATE, named
 
 KINDS = {
-    ".gif": "GIF: plays everywhere, 256 colours",
-    ".webp": "WebP: plays in browsers, lossless",
     ".mp4": "MP4: a video, for chats and slides",
+    ".gif": "GIF: plays everywhere, 256 colours",
+    ".webp": "WebP: plays in browsers",
     ".png": "PNG: all in one picture",
     ".zip": "ZIP: each frame as a PNG",
 }
+MAX_BYTES = 5_000_000  # what chats take: a file is enlarged no further unless a visitor wants to
+MARGIN = 0.9  # how large is guessed
 SECONDS_KEPT = 3600  # what was made, in the memory of the server
 ENLARGEMENTS = [("Pixels stay square", "nearest"), ("Smooth, by Lanczos", "lanczos")]
 
 
 class Export(NamedTuple):
-    """The panel: the kind of file, a control for each field of ExportConfig by its name, and where the file appears."""
+    """The panel: the kind of file, a control for each field of ExportConfig by its name, about how large the file will
+    be, and where it appears.
+    """
 
+    panel: gr.Accordion
     suffix: gr.Dropdown
-    fields: Mapping[str, Component]
+    fields: Mapping[str, Any]
+    size: gr.HTML
     make: gr.Button
     file: gr.File
 
@@ -42,15 +49,18 @@ class Made(NamedTuple):
     frame_recipes: list[Recipe]
 
 
-def lay_out(default: ExportConfig, suffixes: tuple[str, ...] = tuple(KINDS), title: str = "Take it away") -> Export:
+def lay_out(default: ExportConfig, suffixes: tuple[str, ...] = tuple(KINDS), title: str = "Export") -> Export:
     """Lay out the panel for these kinds of files."""
-    fields: dict[str, Component] = {}
-    with gr.Accordion(title, open=False):
+    fields: dict[str, Any] = {}
+    with gr.Accordion(title, open=False) as panel:
         choices = [(KINDS[suffix], suffix) for suffix in suffixes]
         suffix = gr.Dropdown(choices, value=suffixes[0], label="Kind of file", filterable=False)
         fields["factor"] = gr.Slider(1, 16, value=default.factor, step=1, label="Enlarged by", buttons=[])
         fields["enlargement"] = gr.Dropdown(
             ENLARGEMENTS, value=default.enlargement, label="How to enlarge", filterable=False
+        )
+        fields["lossless"] = gr.Checkbox(
+            label="Lossless (WebP): every pixel as it is, three times as large", visible=".webp" in suffixes
         )
         with gr.Accordion("Playing", open=False):
             fields["frames_per_second"] = gr.Slider(
@@ -60,9 +70,10 @@ def lay_out(default: ExportConfig, suffixes: tuple[str, ...] = tuple(KINDS), tit
                 seconds, label = getattr(default, f"hold_{name}"), f"Seconds that the {name} frame stays"
                 fields[f"hold_{name}"] = gr.Slider(0, 10, value=seconds, step=0.1, label=label, buttons=[])
             fields["repeat"] = gr.Checkbox(default.repeat, label="Again and again (GIF, WebP)")
+        size = gr.HTML(elem_classes="file-size", padding=False)
         make = gr.Button("Make the file")
         file = gr.File(label="File", visible=False, interactive=False)
-    return Export(suffix, fields, make, file)
+    return Export(panel, suffix, fields, size, make, file)
 
 
 def wire(
@@ -92,6 +103,41 @@ def wire(
         concurrency_limit=2,
         api_visibility="private",
     )
+    if save is None:
+        _wire_size(export, made)
+
+
+def _wire_size(export: Export, made: gr.State | gr.Dropdown) -> None:
+    """While the panel is open, tell about how large the file will be, and enlarge by no more than chats take."""
+    is_open, factor = gr.State(False), export.fields["factor"]
+    most = factor.value
+
+    def fit(made: Made | None, is_open: bool, suffix: Any, **choices: Any) -> list[Any]:
+        if made is None or not is_open:
+            return [gr.skip(), ""]
+        config = replace(read_choices(suffix, **choices), factor=most)
+        fitting, size = largest_factor(made.frames, suffix, config, int(MARGIN * MAX_BYTES))
+        return [fitting, told(size)]
+
+    def tell(made: Made | None, suffix: Any, **choices: Any) -> str:
+        return told(estimate_size(made.frames, suffix, read_choices(suffix, **choices))) if made else ""
+
+    choices = {"suffix": export.suffix, **export.fields}
+    options: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
+    options |= {"concurrency_id": "files", "concurrency_limit": 2}
+    inputs = {"made": made, "is_open": is_open, **choices}
+    opened = export.panel.expand(lambda: True, None, is_open, **PRIVATE)
+    export.panel.collapse(lambda: False, None, is_open, **PRIVATE)
+    for event in (opened.then, made.change, export.suffix.select):
+        event(named(fit, inputs), list(inputs.values()), [factor, export.size], **options)
+    inputs = {"made": made, **choices}
+    for name in ("factor", "enlargement", "lossless"):
+        export.fields[name].input(named(tell, inputs), list(inputs.values()), export.size, **options)
+
+
+def told(size: int) -> str:
+    """A size in bytes, as people say it: an estimate has no more than two digits."""
+    return f"About {float(f'{size / 1e6:.2g}'):g} MB" if size >= 1e5 else "Less than 0.1 MB"
 
 
 def read_choices(suffix: Any, **choices: Any) -> ExportConfig:

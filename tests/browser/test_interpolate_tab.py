@@ -4,9 +4,12 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from decoding import decode
 from PIL import Image
+from serving import SlowEngine
 
 from ddim.media.embedded import read
+from ddim.ui import export
 
 PLANE = "?tab=interpolate&mode=plane&seeds=1,2,3,4&size=3&num_steps=3"
 
@@ -76,13 +79,48 @@ def test_a_walk_is_taken_away_under_a_telling_name(interpolate, tmp_path):
     tab = interpolate("?tab=interpolate&seeds=3,8&frames=3&num_steps=2&loop=true")
     visible(tab, ".run-button").click()
     visible(tab, "canvas").wait_for()
-    visible(tab, "button").get_by_text("Take it away").click()
+    visible(tab, "button").get_by_text("Export", exact=True).click()
     visible(tab, "button").get_by_text("Make the file").click()
     with tab.expect_download() as download:
         visible(tab, ".file-preview a").first.click()
-    assert download.value.suggested_filename == "ddim-interpolate-seeds3-8-2steps.gif"
-    with Image.open(download.value.path()) as film:
-        assert (film.n_frames, film.info["duration"]) == (6, 50)
+    assert download.value.suggested_filename == "ddim-interpolate-seeds3-8-2steps.mp4"
+    download.value.save_as(tmp_path / "film.mp4")
+    assert len(decode(tmp_path / "film.mp4", 32, 32)) == 6
+
+
+def test_the_size_of_a_file_is_told_before_it_is_made_and_is_one_that_chats_take(interpolate, monkeypatch):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=3&num_steps=2")
+    visible(tab, ".run-button").click()
+    visible(tab, "canvas").wait_for()
+    visible(tab, "button").get_by_text("Export", exact=True).click()
+    size, factor = visible(tab, ".file-size"), tab.get_by_label("number input for Enlarged by")
+    size.get_by_text("Less than 0.1 MB").wait_for()
+    assert factor.locator("visible=true").input_value() == "4"
+    monkeypatch.setattr(export, "MAX_BYTES", 1)
+    tab.get_by_label("Kind of file").locator("visible=true").click()
+    tab.get_by_role("option", name="GIF").click()
+    tab.wait_for_function("""[...document.querySelectorAll(".interpolate input[aria-label*=Enlarged]")]
+        .some((one) => one.checkVisibility() && one.value === "1")""")
+
+
+def make_plane(interpolate, query=PLANE, **options):
+    """A tab with a plane, and where on the page the plane is."""
+    tab = interpolate(query, **options)
+    visible(tab, ".run-button").click()
+    visible(tab, ".status").get_by_text(" pictures with 3 network evaluations").wait_for()
+    visible(tab, ".plane-sheet img[src*='ddim-plane']").wait_for()
+    visible(tab, ".ring").scroll_into_view_if_needed()
+    return tab, visible(tab, ".surface").bounding_box()
+
+
+def place_in(box, across, down):
+    """The place on the page of a point of a plane of 3 x 3 pictures."""
+    return box["x"] + box["width"] * (0.5 + 2 * across) / 3, box["y"] + box["height"] * (0.5 + 2 * down) / 3
+
+
+def wait_for_exact(tab, across, down):
+    tab.locator(f".plane-point img[alt*='across {across:g}, down {down:g}']").wait_for()
+    visible(tab, ".blend").wait_for(state="hidden")
 
 
 def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(interpolate, tmp_path):
@@ -94,7 +132,7 @@ def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(i
     assert sheet.evaluate("one => getComputedStyle(one).imageRendering") == "pixelated"
     box = sheet.bounding_box()
     assert box["width"] == pytest.approx(box["height"], abs=1)
-    sheet.click(position={"x": box["width"] / 3, "y": box["height"] * 0.6})
+    visible(tab, ".surface").click(position={"x": box["width"] / 3, "y": box["height"] * 0.6})
     with tab.expect_download() as download:
         visible(tab, ".plane-point a[download]").click()
     download.value.save_as(tmp_path / "point.png")
@@ -104,7 +142,7 @@ def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(i
     assert (across, down) == pytest.approx((0.25, 0.65), abs=0.005)
     assert download.value.suggested_filename == f"ddim-plane-at-{across}-{down}-seeds1to4-3steps.png"
     address = wait_for_address(tab, f"across={across}&down={down}")
-    mark = visible(tab, ".plane-mark span").bounding_box()
+    mark = visible(tab, ".ring").bounding_box()
     assert mark["x"] + mark["width"] / 2 == pytest.approx(box["x"] + box["width"] / 3, abs=3)
     assert mark["y"] + mark["height"] / 2 == pytest.approx(box["y"] + box["height"] * 0.6, abs=3)
 
@@ -115,6 +153,104 @@ def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(i
     visible(again, ".plane-point img").wait_for()
     pictures = [pixels_of(one, ".plane-point img", tmp_path / "point.png") for one in (tab, again)]
     np.testing.assert_array_equal(*pictures)
+
+
+def test_the_picture_follows_while_the_plane_is_dragged_blended_from_its_neighbours(interpolate, tmp_path):
+    tab, box = make_plane(interpolate)
+    cells = pixels_of(tab, ".plane-sheet img", tmp_path / "sheet.png")[::43, ::43].reshape(3, 8, 3, 8, 3)
+    tab.evaluate("document.querySelector('.plane-draft').remove()")
+    tab.mouse.move(*place_in(box, 0.1, 0.1))
+    tab.mouse.down()
+    for across, down in ((0.375, 0.125), (0.5, 1), (1, 0), (0.7, 0.9)):
+        tab.mouse.move(*place_in(box, across, down))
+        shown = tab.evaluate("""() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+            const canvas = document.querySelector(".blend canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            done({ pixels: [...data], told: document.querySelector(".ring").getAttribute("aria-valuetext") });
+        })))""")
+        across, down = (float(part.split()[1]) for part in shown["told"].split(","))
+        weights = [np.maximum(0, 1 - np.abs(np.arange(3) - 2 * one)) for one in (down, across)]
+        expected = np.einsum("r,c,rhcwd->hwd", *weights, cells.astype(float))
+        side = round((len(shown["pixels"]) / 4) ** 0.5)
+        pixels = np.array(shown["pixels"]).reshape(side, side, 4)[21::43, 21::43, :3]
+        np.testing.assert_allclose(pixels, expected, atol=4)
+    tab.mouse.up()
+    wait_for_exact(tab, across, down)
+    assert (across, down) == pytest.approx((0.7, 0.9), abs=0.005)
+    wait_for_address(tab, f"across={across}&down={down}")
+
+
+def test_while_dragging_one_question_is_under_way_and_the_newest_is_answered(interpolate, monkeypatch):
+    SlowEngine(monkeypatch, seconds=0.7)
+    tab, box = make_plane(interpolate)
+    questions = []
+    tab.on("request", lambda request: questions.append(request) if "queue/join" in request.url else None)
+    tab.mouse.move(*place_in(box, 0.1, 0.1))
+    tab.mouse.down()
+    for across in np.linspace(0.1, 0.9, 9):
+        tab.mouse.move(*place_in(box, across, 0.5))
+        tab.wait_for_timeout(100)
+    across = float(visible(tab, ".ring").get_attribute("aria-valuenow"))
+    tab.locator(f".plane-draft img[data-across='{across:g}']").wait_for(state="attached")
+    assert across == pytest.approx(0.9, abs=0.005)
+    assert len(questions) == 2
+    tab.mouse.up()
+    wait_for_exact(tab, across, 0.5)
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "pen", "touch"])
+def test_mouse_pen_and_finger_do_the_same(interpolate, pointer):
+    tab, box = make_plane(interpolate, width=390, height=844)
+    device, scrolled = tab.context.new_cdp_session(tab), tab.evaluate("scrollY")
+
+    def send(kind, x, y):
+        if pointer == "touch":
+            name = {"Pressed": "touchStart", "Moved": "touchMove", "Released": "touchEnd"}[kind]
+            points = [{"x": x, "y": y}] if kind != "Released" else []
+            device.send("Input.dispatchTouchEvent", {"type": name, "touchPoints": points})
+        else:
+            told = {"button": "left", "buttons": int(kind != "Released"), "clickCount": 1, "pointerType": pointer}
+            device.send("Input.dispatchMouseEvent", {"type": f"mouse{kind}", "x": x, "y": y, **told})
+
+    for kind, place in (("Pressed", 0.25), ("Moved", 0.5), ("Moved", 0.75)):
+        send(kind, *place_in(box, place, place))
+    tab.wait_for_function("document.querySelector('.ring').ariaValueNow > 0.7")
+    assert visible(tab, ".blend").count() == 1
+    told = visible(tab, ".ring").get_attribute("aria-valuetext")
+    send("Released", *place_in(box, 0.75, 0.75))
+    across, down = (float(part.split()[1]) for part in told.split(","))
+    assert (across, down) == pytest.approx((0.75, 0.75), abs=0.01)
+    wait_for_exact(tab, across, down)
+    assert tab.evaluate("scrollY") == scrolled
+
+
+def test_the_plane_is_reached_and_moved_by_keys(interpolate):
+    tab, _ = make_plane(interpolate)
+    ring = visible(tab, ".ring")
+    assert ring.get_attribute("role") == "slider" and "arrow keys" in ring.get_attribute("aria-label")
+    visible(tab, ".plane-sheet a[download]").focus()
+    for _ in range(4):
+        tab.keyboard.press("Tab")
+        if ring.evaluate("one => one === document.activeElement"):
+            break
+    assert ring.evaluate("one => one.matches(':focus-visible')")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowUp")
+    assert ring.get_attribute("aria-valuetext") == "across 0.52, down 0.48"
+    wait_for_exact(tab, 0.52, 0.48)
+    tab.keyboard.press("Shift+ArrowLeft")
+    tab.keyboard.press("Shift+ArrowDown")
+    wait_for_exact(tab, 0.02, 0.98)
+    assert ring.get_attribute("aria-valuenow") == "0.02"
+    wait_for_address(tab, "across=0.02&down=0.98")
+
+
+def test_the_sliders_move_the_ring(interpolate):
+    tab, box = make_plane(interpolate)
+    tab.get_by_label("number input for Across").fill("0.25")
+    tab.locator(".ring[aria-valuetext='across 0.25, down 0.5']").wait_for()
+    ring = visible(tab, ".ring").bounding_box()
+    assert ring["x"] + ring["width"] / 2 == pytest.approx(place_in(box, 0.25, 0.5)[0], abs=1)
 
 
 def test_coordinates_of_an_address_are_kept_to_the_last_digit(interpolate):
@@ -134,6 +270,7 @@ def test_each_mode_shows_its_own_settings_and_brings_seeds_to_begin_with(interpo
     tab = interpolate("?tab=interpolate")
     seeds, frames = visible(tab, ".settings textarea"), visible(tab, "input[aria-label*='Frames from']").first
     assert seeds.input_value() == "3,8" and frames.is_visible()
+    assert visible(tab, "fieldset").get_by_text("Path", exact=True).count() == 1
     tab.get_by_label("Plane between four seeds").check()
     tab.wait_for_function("document.querySelector('.interpolate .settings textarea').value === '3,8,21,5'")
     assert frames.count() == 0
@@ -151,7 +288,7 @@ def test_all_of_it_fits_on_a_phone_at_night(interpolate, mode):
     visible(tab, "canvas" if mode == "walk" else ".plane-sheet img").wait_for()
     if mode == "plane":
         visible(tab, ".status").get_by_text("9 pictures").wait_for()
-        visible(tab, ".plane-sheet img").click()
+        visible(tab, ".surface").click()
         visible(tab, ".plane-point img").wait_for()
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert tab.evaluate("document.body.classList.contains('dark')")

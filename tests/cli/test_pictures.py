@@ -19,7 +19,7 @@ from ddim.model.weights import load, save
 
 SAMPLING = "weights precision output solver eta variance node-placement min-signal-rate max-signal-rate num-steps "
 SAMPLING += "class-name guidance"
-EXPORT = "frames-per-second hold-first hold-last repeat enlargement factor"
+EXPORT = "frames-per-second hold-first hold-last repeat enlargement factor lossless"
 OPTIONS = {
     "compare": f"{SAMPLING} {EXPORT} seed num-images seeds solvers against guidances class-names".replace(
         " solver ", " "

@@ -7,7 +7,7 @@ from tiny_pictures import SHAPE, differ, finished, own_pictures
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.diffusion.sampling import SampleConfig
 from ddim.making.generate import sample
-from ddim.making.plane import Place, Stops, coordinates_at, parse_stops, places_of_plane, sample_at, sample_plane
+from ddim.making.plane import Place, Stops, parse_stops, places_of_plane, sample_at, sample_plane
 
 
 def test_noise_on_the_sphere_keeps_its_length_and_noise_on_the_line_does_not():
@@ -130,13 +130,3 @@ def test_a_noise_that_is_no_place_between_seeds_is_refused(wrong, because):
 def test_fresh_noise_has_no_place_on_a_plane(tiny_model):
     with pytest.raises(ValueError, match="eta must be 0"):
         next(sample_plane(tiny_model, [1, 2, 3, 4], 2, eta=0.5))
-
-
-@pytest.mark.parametrize(("size", "side"), [(2, 8), (8, 64), (16, 64)])
-def test_a_pixel_of_the_sheet_is_a_point_of_the_plane(size, side):
-    centres = [(side * (place % size + 0.5), side * (place // size + 0.5)) for place in range(size**2)]
-    points = [coordinates_at(centre, size, side) for centre in centres]
-    np.testing.assert_allclose(points, [place.coordinates for place in places_of_plane([1, 2, 3, 4], size)], atol=5e-4)
-    last = size * side - 1
-    assert coordinates_at((0, last), size, side) == (0, 1)
-    assert coordinates_at((size * side / 2, side), size, side) == (0.5, pytest.approx(0.5 / (size - 1), abs=5e-4))

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import zipfile
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -68,6 +69,15 @@ def test_a_webp_has_all_frames_their_durations_and_is_lossless(tmp_path, frames)
     size, milliseconds, loops, kinds = webp_chunks(saved(tmp_path, ".webp", frames))
     assert (size, milliseconds, loops) == ((12, 16), [500, 100, 100, 100, 1000], 0)
     assert b"VP8L" in kinds and b"VP8 " not in kinds
+
+
+def test_a_webp_that_need_not_be_lossless_is_smaller_and_looks_the_same(tmp_path):
+    smooth = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None] * 3, (3, 64, 64, 3)).copy()
+    smooth += np.random.default_rng(0).integers(0, 12, smooth.shape, dtype=np.uint8)
+    exact = saved(tmp_path, ".webp", smooth).stat().st_size
+    path = saved(tmp_path, ".webp", smooth, replace(PLAIN, lossless=False))
+    assert path.stat().st_size < exact / 2
+    assert psnr(decode(path, 128, 128), np.stack([enlarge(frame, PLAIN) for frame in smooth])) > 30
 
 
 def test_what_plays_once_says_so(tmp_path, frames):

@@ -1,9 +1,10 @@
 """What the tab Interpolate promises to those who call it, and what it shows and gives away."""
 
+import base64
+import io
 import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import gradio as gr
@@ -25,7 +26,7 @@ from ddim.media.embedded import read
 from ddim.media.images import to_uint8
 from ddim.ui import export, live_view
 from ddim.ui import settings as all_settings
-from ddim.ui.tabs.interpolate.plane import mark
+from ddim.ui.tabs.interpolate.explorer import DRAFT_STEPS, draft_config, explored
 from ddim.ui.tabs.interpolate.settings import add_stop, read_corners, read_stops
 
 SIDE = 8
@@ -195,10 +196,9 @@ def test_a_plane_has_the_seeds_at_its_corners_and_each_picture_its_recipe(plane,
     assert difference(pictures[5], to_uint8(again.pred_images)[0]) <= 1
 
 
-def test_a_click_shows_the_very_point_and_its_file_tells_how_to_make_it_again(handlers, plane, model, settings):
-    clicked = SimpleNamespace(index=[8 * 43, 14 * 43])
-    across, down, view, recipe = handlers["show_clicked"](plane.made, clicked)
-    assert (across, down) == (0.25, 0.625)
+def test_a_point_of_the_plane_is_shown_and_its_file_tells_how_to_make_it_again(handlers, plane, model, settings):
+    across, down = 0.25, 0.625
+    view, recipe = handlers["show_explored"](plane.made, across, down)
     assert view.label == "Across 0.25, down 0.625"
     path = view.value["path"]
     assert recipe == read(path) == recipe_at(model, SampleConfig(num_steps=3), [1, 2, 3, 4], (across, down))
@@ -211,23 +211,44 @@ def test_a_click_shows_the_very_point_and_its_file_tells_how_to_make_it_again(ha
     assert not warnings
     names = ("num_steps", "solver", "node_placement", "min_signal_rate", "max_signal_rate", "class_name", "guidance")
     sampling = [kept[name] for name in names]
-    *_, chosen, same = handlers["show_chosen"](kept["across"], kept["down"], kept["seeds"], kept["weights"], *sampling)
+    chosen, same = handlers["show_chosen"](kept["across"], kept["down"], kept["seeds"], kept["weights"], *sampling)
     assert same == recipe
     assert difference(np.asarray(Image.open(chosen.value["path"])), picture) == 0
 
 
-def test_a_click_on_a_plane_that_still_forms_is_one_clear_sentence(handlers):
+def test_a_point_of_a_plane_that_still_forms_is_one_clear_sentence(handlers):
     with pytest.raises(gr.Error, match="There is no finished plane"):
-        handlers["show_clicked"](None, SimpleNamespace(index=[1, 1]))
+        handlers["show_explored"](None, 0.5, 0.5)
+    assert handlers["show_draft"](None, 0.5, 0.5) == gr.skip()
 
 
-def test_a_point_is_marked_on_its_own_plane_alone(plane, model):
+def test_a_draft_is_the_picture_of_its_point_inside_the_page(handlers, plane, model):
+    draft = handlers["show_draft"](plane.made, 0.25, 0.625)
+    assert draft.endswith('data-across="0.25" data-down="0.625">')
+    *_, last = sample_at(model, Place((1, 2, 3, 4), (0.25, 0.625)), num_steps=3)
+    picture = Image.open(io.BytesIO(base64.b64decode(draft.partition("base64,")[2].partition('"')[0])))
+    assert difference(np.asarray(picture), to_uint8(last.pred_images)[0]) <= 1
+    with pytest.raises(gr.Error, match="Across must be a number from 0 to 1, but is 2."):
+        handlers["show_draft"](plane.made, 2, 0.5)
+
+
+def test_a_draft_never_takes_more_than_a_few_steps_and_keeps_what_was_asked_for():
+    asked = SampleConfig(num_steps=90, solver="heun", min_signal_rate=0.1, guidance=2.0, class_name="rose")
+    draft = draft_config(asked)
+    assert (draft.num_steps, draft.solver) == (DRAFT_STEPS, "unipc")
+    assert (draft.min_signal_rate, draft.guidance, draft.class_name) == (0.1, 2.0, "rose")
+    assert draft_config(SampleConfig(num_steps=2)) == SampleConfig(num_steps=2)
+
+
+def test_the_ring_is_on_its_own_plane_alone(plane, model):
     config = SampleConfig(num_steps=3)
-    assert 'left: 50.00%; top: 83.33%"' in mark(plane.made, recipe_at(model, config, [1, 2, 3, 4], (0.5, 1)))
-    assert mark(plane.made, recipe_at(model, config, [1, 2, 3, 5], (0.5, 1))) == ""
-    assert mark(plane.made, recipe_at(model, SampleConfig(num_steps=4), [1, 2, 3, 4], (0.5, 1))) == ""
-    assert mark(plane.made, walk_recipe(model, config, [3, 8], WalkConfig()).to_json()) == ""
-    assert mark(None, plane.recipe) == ""
+    here = {"size": 3, "across": 0.5, "down": 1, "is_exact": True, "ring": True}
+    assert explored(plane.made, recipe_at(model, config, [1, 2, 3, 4], (0.5, 1))) == here
+    elsewhere = here | {"ring": False}
+    assert explored(plane.made, recipe_at(model, config, [1, 2, 3, 5], (0.5, 1))) == elsewhere
+    assert explored(plane.made, recipe_at(model, SampleConfig(num_steps=4), [1, 2, 3, 4], (0.5, 1))) == elsewhere
+    assert explored(plane.made, walk_recipe(model, config, [3, 8], WalkConfig()).to_json()) is None
+    assert explored(None, plane.recipe) is None
 
 
 @pytest.mark.parametrize(

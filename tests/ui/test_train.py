@@ -280,8 +280,8 @@ def test_what_makes_no_film_is_said_in_a_sentence(filmed, tmp_path):
 @pytest.mark.parametrize(
     ("name", "wrong", "sentence"),
     [
-        ("suffix", "/../../escape.gif", "The kind of file must be one of .gif"),
-        ("suffix", None, "The kind of file must be one of .gif"),
+        ("suffix", "/../../escape.gif", "The kind of file must be one of .mp4"),
+        ("suffix", None, "The kind of file must be one of .mp4"),
         ("frames_per_second", 0, "frames_per_second must be an integer from 1 to 50"),
         ("frames_per_second", float("nan"), "frames_per_second must be an integer from 1 to 50"),
         ("hold_first", None, "hold_first must be between 0 and 10 seconds"),

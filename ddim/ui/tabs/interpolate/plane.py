@@ -1,7 +1,7 @@
 """The seed plane of the tab Interpolate: a sheet of pictures between four seeds, any point of which can be seen."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from gradio.events import Dependency
 
 from ddim.diffusion.sampling import SampleConfig
 from ddim.errors import UserError
-from ddim.making.plane import Place, coordinates_at, sample_at, sample_plane
+from ddim.making.plane import Place, sample_at, sample_plane
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import file_name
 from ddim.media.images import grid, to_uint8
@@ -22,22 +22,27 @@ from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
+from ddim.ui.tabs.interpolate import explorer
 from ddim.ui.tabs.interpolate.settings import Controls, read_corners
 
 HINT = (
-    "Click any point of the plane, or set it here. The centre of the top left picture is across 0 and down 0, that of "
-    "the bottom right one is across 1 and down 1."
+    "Drag on the plane, or move its ring by the arrow keys, or set a point here. The centre of the top left picture is "
+    "across 0 and down 0, that of the bottom right one is across 1 and down 1."
 )
 
-# The sheet is at least as wide as it is ever shown: where an Image was clicked is told wrongly if it is shown enlarged.
+# The sheet is at least as wide as it is ever shown, so that its pixels stay square.
 SHEET_SIDE = 1024
 
 
 class Plane(NamedTuple):
-    """The sheet with a mark on it, the picture at the point marked, its coordinates, and what is kept for export."""
+    """The sheet with a point on it, which may be dragged, its picture and coordinates, and what is kept for export.
+
+    `draft` is the latest picture of few steps, out of sight: the explorer blends it in.
+    """
 
     sheet: gr.Image
-    mark: gr.HTML
+    explorer: gr.HTML
+    draft: gr.HTML
     point: gr.Image
     across: gr.Slider
     down: gr.Slider
@@ -53,14 +58,13 @@ class View(NamedTuple):
     status: Any
     made: Any
     point: Any
-    mark: Any
+    explorer: Any
+    draft: Any
 
 
 class Point(NamedTuple):
     """What a point of the plane shows: its components, or what they shall hold."""
 
-    across: Any
-    down: Any
     picture: Any
     recipe: Any
 
@@ -71,18 +75,18 @@ def lay_out() -> Plane:
     with gr.Row(elem_classes="plane"):
         sheet = gr.Image(
             label="The plane",
-            show_label=False,  # so that the mark is where it should be
+            show_label=False,  # so that the ring is where it should be
             alt_text="Pictures between four seeds, which are at the corners",
             elem_classes="plane-sheet",
             **options,
         )
-        mark = gr.HTML(elem_classes="plane-mark", padding=False)
+        point = gr.Image(label="The point chosen", elem_classes="plane-point", **options)
+        explored, draft = explorer.lay_out(), gr.HTML(elem_classes="plane-draft")
         with gr.Column(elem_classes="plane-chosen"):
-            point = gr.Image(label="The point chosen", elem_classes="plane-point", **options)
             gr.Markdown(HINT, elem_classes="note")
             across, down = controls.slider("across", 0.5), controls.slider("down", 0.5)
             show = gr.Button("Show this point", size="sm")
-    return Plane(sheet, mark, point, across, down, show, gr.State(time_to_live=export.SECONDS_KEPT))
+    return Plane(sheet, explored, draft, point, across, down, show, gr.State(time_to_live=export.SECONDS_KEPT))
 
 
 def wire(
@@ -102,7 +106,7 @@ def wire(
         model = load_model(weights, runs_dir)
         recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
         started = time.monotonic()
-        shown = View(None, recipe.to_json(), "", None, None, None)
+        shown = View(None, recipe.to_json(), "", None, None, None, None)
         draw = partial(live_view.sheet_of_step, columns=size)
         forming = sample_plane(model, corners, size, config, class_names)
         for moment in live_view.follow(forming, config.num_steps, draw):
@@ -114,34 +118,47 @@ def wire(
             sheet=save_picture(_sheet_of(pictures, size), recipe.to_json(), name),
             status=f"{len(pictures)} pictures with {evaluations}",
             made=export.Made(pictures, recipe, recipe.pictures()),
+            explorer={"size": size, "is_exact": False, "ring": True},
         )
 
     inputs = {"seeds": chosen.seeds, "size": chosen.size, "weights": chosen.weights, **chosen.sampling.fields}
-    view = View(plane.sheet, column.recipe, run.status, plane.made, plane.point, plane.mark)
+    view = View(plane.sheet, column.recipe, run.status, plane.made, plane.point, plane.explorer, plane.draft)
     made = run_button.wire(run, make_plane, inputs, view, api_visibility="private")
+    coordinates = [plane.across, plane.down]
+    for event in (made.success, plane.across.input, plane.down.input):
+        event(None, [plane.explorer, *coordinates], plane.explorer, js=explorer.FOLLOW, **PRIVATE)
     export.wire(panel, plane.made)
     return made
 
 
 def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_dir: str) -> list[Dependency]:
-    """Wire the choice of a point, by a click or by its coordinates, and return the events of pictures shown."""
+    """Wire the choice of a point, on the plane or by its coordinates, and return the events of pictures shown."""
 
-    def show_clicked(made: export.Made | None, clicked: gr.SelectData) -> Point:
+    def show_draft(made: export.Made | None, across: Any, down: Any) -> Any:
+        with errors_shown():
+            if made is None:  # whoever lets go will be told
+                return gr.skip()
+            place, config = place_on(made.recipe, across, down), explorer.draft_config(made.recipe.config)
+            model = load_model(made.recipe.weights.weights or "", runs_dir)
+            *_, last = sample_at(model, place, config)
+            return explorer.draft_of(to_uint8(last.pred_images)[0], *place.coordinates)
+
+    def show_explored(made: export.Made | None, across: Any, down: Any) -> Point:
         with errors_shown():
             if made is None:
                 raise UserError("There is no finished plane: make one, then choose a point. It is kept for an hour.")
             recipe = made.recipe
-            side = made.frames.shape[1] * _enlargement(made.frames, recipe.size)
-            coordinates = coordinates_at(clicked.index, recipe.size, side)
-            place = Place(tuple(recipe.seeds), coordinates, class_names=tuple(recipe.class_names))
-            return point_at(place, recipe.weights.weights, recipe.config)
+            return point_at(place_on(recipe, across, down), recipe.weights.weights, recipe.config)
 
     def show_chosen(across: Any, down: Any, seeds: Any, weights: Any, **sampling: Any) -> Point:
         coordinates = reading.read_number("across", across), reading.read_number("down", down)
         corners, class_names = read_corners(seeds)
         place = Place(corners, coordinates, class_names=class_names)
-        point = point_at(place, weights, reading.read_config(**sampling))
-        return point._replace(across=gr.skip(), down=gr.skip())  # the visitor may have moved on
+        return point_at(place, weights, reading.read_config(**sampling))
+
+    def place_on(recipe: Recipe, across: Any, down: Any) -> Place:
+        coordinates = reading.read_number("across", across), reading.read_number("down", down)
+        return Place(tuple(recipe.seeds), coordinates, class_names=tuple(recipe.class_names))
 
     def point_at(place: Place, weights: Any, config: SampleConfig) -> Point:
         """The picture there, told where it lies, and its recipe."""
@@ -153,36 +170,24 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
         name = file_name(f"plane-at-{across:g}-{down:g}", place.seeds, config.num_steps, "")
         path = save_picture(to_uint8(last.pred_images)[0], recipe.to_json(), name)
         picture = gr.Image(path, label=where.capitalize(), alt_text=f"The picture of the plane at {where}")
-        return Point(across, down, picture, recipe.to_json())
+        return Point(picture, recipe.to_json())
 
-    options: dict[str, Any] = {
-        "show_progress": "minimal",
-        "show_progress_on": plane.point,
-        "trigger_mode": "always_last",
-        "concurrency_limit": None,
-        "api_visibility": "private",
-    }
-    outputs = list(Point(plane.across, plane.down, plane.point, column.recipe))
-    inputs: dict[str, Component] = {"across": plane.across, "down": plane.down, "seeds": chosen.seeds}
-    inputs |= {"weights": chosen.weights, **chosen.sampling.fields}
-    clicked = plane.sheet.select(show_clicked, plane.made, outputs, **options)
-    show_named = named(show_chosen, inputs)
-    shown = plane.show.click(show_named, list(inputs.values()), outputs, preprocess=False, **options)
-    return [event.success(mark, [plane.made, column.recipe], plane.mark, **PRIVATE) for event in (clicked, shown)]
-
-
-def mark(made: export.Made | None, told: Mapping[str, Any]) -> str:
-    """A ring around a point on the sheet of the plane that was made, if `told` is the recipe of a point there."""
-    point = Recipe.from_json(told)
-    if not (made and point.place and list(point.place.seeds) == list(made.recipe.seeds)):
-        return ""
-    if list(point.place.class_names) != list(made.recipe.class_names):
-        return ""
-    if (point.weights, point.config) != (made.recipe.weights, made.recipe.config):  # sampled in another way
-        return ""
-    size = made.recipe.size
-    left, top = (100 * (0.5 + coordinate * (size - 1)) / size for coordinate in point.place.coordinates)
-    return f'<span style="left: {left:.2f}%; top: {top:.2f}%"></span>'
+    # The browser has one question under way, and then asks the last of those that came up meanwhile.
+    options: dict[str, Any] = {"trigger_mode": "always_last", "concurrency_limit": None, "api_visibility": "private"}
+    waiting = options | {"show_progress": "minimal", "show_progress_on": plane.point}
+    outputs = list(Point(plane.point, column.recipe))
+    coordinates: dict[str, Component] = {"across": plane.across, "down": plane.down}
+    on_plane = [plane.made, *coordinates.values()]
+    moved, let_go = (
+        event(None, plane.explorer, list(coordinates.values()), js=explorer.COORDINATES, **PRIVATE)
+        for event in (plane.explorer.input, plane.explorer.select)
+    )
+    moved.then(show_draft, on_plane, plane.draft, show_progress="hidden", **options)
+    explored = let_go.then(show_explored, on_plane, outputs, **waiting)
+    inputs = {**coordinates, "seeds": chosen.seeds, "weights": chosen.weights, **chosen.sampling.fields}
+    shown = plane.show.click(named(show_chosen, inputs), list(inputs.values()), outputs, preprocess=False, **waiting)
+    told = [plane.made, column.recipe]
+    return [event.success(explorer.explored, told, plane.explorer, **PRIVATE) for event in (explored, shown)]
 
 
 def _sheet_of(pictures: np.ndarray, size: int) -> np.ndarray:

@@ -61,7 +61,7 @@ def lay_out(runs_dir: str) -> Controls:
             walk = {
                 "frames": controls.slider("frames", default.frames),
                 "loop": gr.Checkbox(default.loop, label="Loop: from the last stop back to the first"),
-                "interpolation": gr.Radio(INTERPOLATIONS, value=default.interpolation, label="Way", info=WHY_SPHERE),
+                "interpolation": gr.Radio(INTERPOLATIONS, value=default.interpolation, label="Path", info=WHY_SPHERE),
                 "easing": gr.Radio(EASINGS, value=default.easing, label="Pace"),
             }
         with gr.Column(elem_classes="plane-only", variant="compact"):
