@@ -1,7 +1,7 @@
 """The panel with which a visitor takes away what was made, as a file: its kind, its speed and its size."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +41,8 @@ class Export(NamedTuple):
     file: gr.File
 
 
-class Made(NamedTuple):
+@dataclass(frozen=True, eq=False)  # at each event Gradio asks whether it is still the same
+class Made:
     """Finished pictures (F, H, W, 3) uint8, what makes them again, and what makes each of them."""
 
     frames: np.ndarray

@@ -75,16 +75,16 @@ THEME = gr.themes.Soft(
     loader_color="*primary_600",
 )
 
-STYLE = Path(__file__).with_name("page.css")
+STYLE, OUTSIDE = Path(__file__).with_name("page.css"), "outside.css"
 
 SCRIPTS = ("keyboard.js", "aria.js", "gallery.js", "showing.js", "history.js", "dropping.js")
 """In the head, since what is on the page may call the fourth; each keeps its names to itself."""
 
 
 def head() -> str:
-    """The scripts of the page as HTML."""
-    texts = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return "\n".join(f"<script>(() => {{\n{text}}})();</script>" for text in texts)
+    """The scripts of the page, and the style of what they add to it, as HTML."""
+    outside, *texts = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in (OUTSIDE, *SCRIPTS))
+    return "\n".join([f"<style>{outside}</style>", *(f"<script>(() => {{\n{text}}})();</script>" for text in texts)])
 
 
 LOOKS: dict[str, Any] = {

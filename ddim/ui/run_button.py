@@ -43,7 +43,7 @@ def wire(
     `make` takes them by name and yields what the outputs show. Returns the event of its end.
     """
     start, stop, status = run
-    begin = f"() => [{HIDE}, {SHOW}, '{WAITING}']"
+    begin = f"() => {{ window.playground.begin(); return [{HIDE}, {SHOW}, '{WAITING}']; }}"
     pressed = (after.then if after else start.click)(None, None, [start, stop, status], js=begin, **PRIVATE)
     made = pressed.then(
         named(make, inputs),
@@ -56,6 +56,7 @@ def wire(
     )
     stop.click(None, cancels=made, **PRIVATE)
     made.success(None, None, [start, stop], js=f"() => [{SHOW}, {HIDE}]", **PRIVATE)
-    # To the browser, what was stopped has failed, and `then` does not follow a failure.
-    made.failure(None, None, [start, stop, status], js=f"() => [{SHOW}, {HIDE}, 'Stopped.']", **PRIVATE)
+    # To the browser, what was stopped has failed like what was refused, and `then` does not follow a failure.
+    end = f"() => [{SHOW}, {HIDE}, window.playground.wasStopped() ? 'Stopped.' : '{IDLE}']"
+    made.failure(None, None, [start, stop, status], js=end, **PRIVATE)
     return made

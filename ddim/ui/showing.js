@@ -1,7 +1,7 @@
 // Results that are asked for by something else than the button of their tab: an address, a file, a picture that was sent
 // on, an earlier result.
 const PAUSE = 50, PATIENCE = 10_000; // milliseconds
-let asItIs = false;
+let isStopped = false; // by its button, which Gradio does not tell from a failure
 let isRestored = false; // what the address asked for when the page was opened
 
 const inSight = (tab, selector) =>
@@ -9,25 +9,20 @@ const inSight = (tab, selector) =>
 
 /** Make what the controls of a tab ask for, by its own button, in place of what it may be making; no tab is none. */
 async function make(tab) {
-  isRestored = true;
-  if (!tab) return;
-  inSight(tab, ".stop-button")?.click();
-  for (let waited = 0; waited < PATIENCE; waited += PAUSE) {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  const before = tab ? inSight(tab, ".stop-button") : null;
+  before?.click();
+  for (let waited = 0; tab && waited < PATIENCE; waited += PAUSE) {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE)); // for what the controls show and hide
     const button = inSight(tab, ".run-button");
-    if (button) {
-      asItIs = true;
-      return button.click();
-    }
+    button?.click();
+    if (button || (!before && inSight(tab, ".stop-button"))) break; // or the visitor was quicker
   }
+  isRestored = true;
 }
 
-/** Whether the press under way is for the seed that stands there, even if each press is to draw a new one. */
-function keepsSeed() {
-  const keeps = asItIs;
-  asItIs = false;
-  return keeps;
-}
+/** What is made begins, and then ends: whether it was stopped. */
+const begin = () => (isStopped = false);
+const wasStopped = () => isStopped;
 
 /** Have the address bar say how to make what is shown, so that a reload brings it back. */
 function follow(tab, address) {
@@ -46,11 +41,12 @@ const watch = () => document.body.classList.toggle("connection-lost", isLost());
 new MutationObserver(watch).observe(document.documentElement, {childList: true, subtree: true});
 
 document.addEventListener("click", ({target}) => {
-  const tab = target.closest?.("[data-make]")?.dataset.make;
+  const tab = target.closest("[data-make]")?.dataset.make;
   if (tab) make(tab);
 });
+document.addEventListener("click", ({target}) => (isStopped ||= target.closest(".stop-button") !== null), true);
 
 /** Whether the page shows what its address asks for, or is making it. */
 const isSettled = () => isRestored;
 
-window.playground = {make, keepsSeed, follow, isSettled};
+window.playground = {make, begin, wasStopped, follow, isSettled};

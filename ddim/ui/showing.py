@@ -10,7 +10,6 @@ AT_MOST = 16  # pictures that an address makes for whoever opens it; for more, t
 MAX_SEEDS = 64
 
 MAKE = "(tab) => { window.playground.make(tab); }"
-KEEPS_SEED = "window.playground.keepsSeed()"
 
 
 def follow(tab: str) -> str:

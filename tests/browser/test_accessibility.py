@@ -55,7 +55,6 @@ def test_axe_finds_nothing_serious(open_tab, name):
 
 def test_a_large_picture_has_no_serious_fault_and_small_ones_are_called_by_their_seeds(open_tab):
     tab = open_tab()
-    assert tab.get_by_role("button", name="seed 3", exact=True).count() == 1
     tab.get_by_role("button", name="seed 3", exact=True).click()
     tab.locator(".preview").wait_for()
     tab.locator(".preview").get_by_role("button", name="seed 15", exact=True).wait_for()

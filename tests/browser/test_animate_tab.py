@@ -131,7 +131,7 @@ def test_a_tour_of_four_stops_leads_the_film_by_keys_and_by_buttons(open_tab):
     assert stop(tab) == "2 of 4: Guess"
     opacity = "one => getComputedStyle(one).opacity"
     tab.wait_for_function(f"Number(({opacity})(document.querySelector('.equation .noises'))) === 0.25")
-    assert tab.locator(".equation .image").evaluate(opacity) == "1"
+    tab.wait_for_function(f"Number(({opacity})(document.querySelector('.equation .image'))) === 1")
     tab.get_by_role("button", name="Next").click()
     tab.get_by_role("button", name="Next").click()
     assert stop(tab) == "4 of 4: Repeat" and "After 6 steps" in tab.locator(".tour p").inner_text()

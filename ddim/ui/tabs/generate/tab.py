@@ -12,7 +12,7 @@ from gradio.events import Dependency
 from ddim.making.generate import sample
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import to_uint8
-from ddim.ui import controls, history, live_view, reading, reproduce, run_button, showing
+from ddim.ui import controls, history, live_view, reading, reproduce, run_button
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model
@@ -33,7 +33,7 @@ NAME_BUTTON = """(num_images, new_seed) => {
 }"""
 # In the browser, so that it takes no round trip. The seeds thrown are short enough to be read out to a friend.
 THROW_DICE = "() => Math.floor(Math.random() * 1000000)"
-DRAW_SEED = f"(seed, new_seed) => {showing.KEEPS_SEED} || !new_seed ? seed : ({THROW_DICE})()"
+DRAW_SEED = f"(seed, new_seed) => new_seed ? ({THROW_DICE})() : seed"
 # What was stopped or refused forms no more.
 LEAVE = "(forming) => forming && {...forming, forms: false}"
 
