@@ -126,7 +126,7 @@ def test_the_comparison_is_told_plotted_and_taken_away(open_tab, served, tmp_pat
     compare(tab)
     tab.get_by_text(re.compile("Hardly different from the reference")).wait_for()
     tab.get_by_text("network evaluations", exact=True).wait_for()
-    tab.get_by_role("button", name="Export").locator("visible=true").click()
+    tab.locator(".label-wrap:visible", has_text="Export").click()
     tab.get_by_role("button", name="Make the file").locator("visible=true").click()
     with tab.expect_download() as download:
         tab.locator("a[download]").locator("visible=true").click()

@@ -44,5 +44,5 @@ def test_one_noise_is_shown_as_several_species_at_once(open_tab, species_weights
     tab.wait_for_function("document.querySelector('#tab-compare, body').innerText.includes('Sunflower')")
     tab.locator(".run-button:visible").click()
     rows = tab.locator(".comparison tbody th")
-    rows.nth(2).wait_for()
+    tab.wait_for_function("document.querySelectorAll('.comparison tbody th').length === 3")
     assert {row.inner_text().split("\n")[0] for row in rows.all()} == {"Rose", "Sunflower", "Tulip"}
