@@ -16,7 +16,7 @@ from ddim.model.weights import available, save
 from ddim.runs import archives
 from ddim.runs.archives import RUN_FILES, pack_run, unpack_pictures, unpack_run
 from ddim.runs.folder import append_metrics, recorded
-from ddim.ui.tabs.train import plots, view
+from ddim.ui.tabs.train import plots, standing
 
 LINES = [
     {"step": 3, "loss": 0.5},
@@ -205,8 +205,8 @@ def test_an_uploaded_run_is_shown_as_it_says_and_brings_no_status(run, tmp_path)
     status = json.dumps({"state": "<script>", "message": "<script>"})
     uploaded = upload(run, tmp_path, **{"status.json": status, "samples/epoch_0001.png": "no picture"})
     assert sorted(path.name for path in uploaded.iterdir()) == sorted(RUN_FILES)
-    assert "best epoch ★ 2: KID 250.0" in view.describe(uploaded)
-    assert len(plots.losses([uploaded])) == 5
+    assert "best epoch ★ 2: KID 250.0" in standing.describe(uploaded)
+    assert sum(len(line["points"]) for line in plots.losses([uploaded])) == 5
 
 
 def test_a_run_without_weights_is_not_packed(tmp_path):

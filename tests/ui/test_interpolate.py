@@ -150,10 +150,13 @@ def test_a_wrong_plane_is_one_clear_sentence(handlers, weights, seeds, size, sen
         next(handlers["make_plane"](seeds, size, weights, *SAMPLING))
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.001, "NaN", None, "left"])
-def test_a_point_beside_the_plane_is_one_clear_sentence(handlers, weights, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(-0.1, "is -0.1"), (1.001, "is 1.001"), ("NaN", "is 'NaN'"), (None, "is empty"), ("left", "is 'left'")],
+)
+def test_a_point_beside_the_plane_is_one_clear_sentence(handlers, weights, wrong, told):
     for across, down, name in ((wrong, 0.5, "Across"), (0.5, wrong, "Down")):
-        with pytest.raises(gr.Error, match=f"{name} must be a number from 0 to 1, but is {wrong!r}."):
+        with pytest.raises(gr.Error, match=f"{name} must be a number from 0 to 1, but {told}."):
             handlers["show_chosen"](across, down, "1-4", weights, *SAMPLING)
     with pytest.raises(gr.Error, match="A plane has 4 seeds as its corners, but 2 were given."):
         handlers["show_chosen"](0.5, 0.5, "3,8", weights, *SAMPLING)

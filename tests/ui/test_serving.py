@@ -68,7 +68,7 @@ def full_disk(*arguments, **options):
     raise OSError(errno.ENOSPC, "No space left on device", "/srv/cache/picture.png")
 
 
-@pytest.mark.parametrize("place", ["ddim.ui.live_view.save_sheet", "gradio.processing_utils.save_pil_to_cache"])
+@pytest.mark.parametrize("place", ["ddim.ui.live_view.save_sheet", "ddim.ui.controls.save_picture"])
 def test_a_full_disk_is_a_sentence_for_the_visitor_and_a_line_in_the_log(client, weights, monkeypatch, caplog, place):
     monkeypatch.setattr(place, full_disk)
     with pytest.raises(AppError) as error:
