@@ -1,5 +1,7 @@
 """Where things stand, on wide pages and on phones, and that they stay there."""
 
+from statistics import median
+
 import pytest
 from unfolding import open_everything
 
@@ -21,8 +23,8 @@ SMALL = """() => [...document.querySelectorAll("button, a, input, select, textar
 
 @pytest.mark.parametrize("width, height", [(1600, 900), (1280, 800), (768, 1024), (390, 844)])
 def test_nothing_jumps_while_the_page_opens(open_tab, width, height):
-    tab = open_tab(width=width, height=height)
-    assert tab.evaluate(SHIFTED) < 0.1
+    shifts = [open_tab(width=width, height=height).evaluate(SHIFTED) for _ in range(3)]
+    assert median(shifts) < 0.1  # what else the machine does decides what comes late
 
 
 def test_on_a_laptop_what_to_share_stands_beside_the_pictures(open_tab):

@@ -260,7 +260,7 @@ def test_a_recorded_run_is_seen_whole_and_taken_away_as_a_film(train_tab, served
     tab.get_by_role("button", name="Export the film").click()
     tab.get_by_role("button", name="Make the file").locator("visible=true").click()
     with tab.expect_download() as download:
-        tab.get_by_role("link").get_by_text(".gif").or_(tab.locator("a[download$='.gif']")).first.click()
-    assert download.value.suggested_filename == f"ddim-train-recorded-{width}-3epochs.gif"
-    download.value.save_as(tmp_path / "film.gif")
-    assert read(tmp_path / "film.gif")["epochs"] == 3
+        tab.get_by_role("link").get_by_text(".mp4").or_(tab.locator("a[download$='.mp4']")).first.click()
+    assert download.value.suggested_filename == f"ddim-train-recorded-{width}-3epochs.mp4"
+    download.value.save_as(tmp_path / "film.mp4")
+    assert read(tmp_path / "film.mp4")["epochs"] == 3
