@@ -45,7 +45,7 @@ window.playground.history = {
   /** Show the results in `element`, and tell `trigger` which one is chosen. */
   show(element, trigger) {
     const list = element.querySelector("ol");
-    const [title, forget] = [element.querySelector("p"), element.querySelector(".forget")];
+    const [heading, forget] = [element.querySelector("p"), element.querySelector(".forget")];
 
     function button(className, label, pressed, act) {
       const made = document.createElement("button");
@@ -77,7 +77,7 @@ window.playground.history = {
     function draw() {
       const results = read();
       list.replaceChildren(...results.map(item));
-      title.hidden = forget.hidden = results.length === 0;
+      heading.hidden = forget.hidden = results.length === 0;
     }
 
     window.addEventListener(KEPT_AS, draw);
