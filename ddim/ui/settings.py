@@ -148,12 +148,7 @@ def read(
         with suppress(UserError, OSError):  # whoever uses damaged weights will be told
             own = own_values(kept["weights"])
             kept |= {name: value for name, value in own.items() if name in settings and name not in values}
-    if kept.keys() & {
-        "solver",
-        "solvers",
-        "eta",
-    }:
-        # Then it is not the page's way of sampling, and the rest is as in a command.
+    if kept.keys() & {"solver", "solvers", "eta"}:  # not the page's way of sampling: the rest is as in a command
         defaults = asdict(SampleConfig())
         kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in values}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}

@@ -1,13 +1,15 @@
 """A result that is asked for by something else than the button of its tab: an address, a file, an earlier result."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from ddim.diffusion.sampling import parse_step_counts
 from ddim.making.plane import parse_stops
 from ddim.making.walk import WalkConfig
+from ddim.ui.settings import MAX_SEEDS
 
 AT_MOST = 16  # pictures that an address makes for whoever opens it; for more, they are asked
-MAX_SEEDS = 64
 
 MAKE = "(tab) => { window.playground.make(tab); }"
 
@@ -28,12 +30,9 @@ def num_pictures(tab: str, kept: Mapping[str, Any]) -> int:
         return int(kept.get("num_images", 1)) if "seed" in kept else 0
     num_seeds = len(parse_stops(kept["seeds"], 1, MAX_SEEDS).seeds)
     if tab == "compare":
-        axes = (kept.get(name) for name in ("solvers", "class_names"))
-        texts = (str(kept.get(name) or 1).split(",") for name in ("num_steps", "guidances"))
-        count = num_seeds * (2 if kept.get("against") else 1)
-        for axis in (*axes, *texts):
-            count *= max(1, len(axis or ()))
-        return count
+        axes = [parse_step_counts(kept.get("num_steps", "1")), str(kept.get("guidances") or 1).split(",")]
+        axes += [kept.get(name) or ("",) for name in ("solvers", "class_names")]
+        return num_seeds * math.prod(map(len, axes)) * (2 if kept.get("against") else 1)
     if tab == "interpolate" and kept.get("mode") == "plane":
         return int(kept.get("size", 1)) ** 2
     if tab == "interpolate":

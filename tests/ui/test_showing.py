@@ -36,5 +36,6 @@ def test_a_comparison_has_a_picture_for_each_of_everything():
     kept = {"seeds": "0-3", "num_steps": "2,5,10", "solvers": ["ddim", "unipc"]}
     assert num_pictures("compare", kept) == 4 * 3 * 2
     assert num_pictures("compare", {**kept, "against": "other"}) == 4 * 3 * 2 * 2
+    assert num_pictures("compare", {**kept, "num_steps": "1-20"}) == 4 * 20 * 2
     more = {"class_names": ["rose", "iris"], "guidances": "1,2,3", "against": ""}
     assert num_pictures("compare", {**kept, **more}) == 4 * 3 * 2 * 2 * 3
