@@ -1,5 +1,7 @@
 """Pixels only: from arrays to picture files, with the recipe of a picture inside its file."""
 
+import base64
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,3 +54,10 @@ def save_png(path: str | Path | IO[bytes], image: np.ndarray, recipe: Mapping[st
     if recipe is not None:
         text.add_text(RECIPE_KEY, json.dumps(recipe))
     Image.fromarray(image).save(path, format="PNG", pnginfo=text)
+
+
+def data_address(image: np.ndarray) -> str:
+    """A picture (H, W, 3) uint8 as an address that holds all of it, as a PNG."""
+    content = io.BytesIO()
+    save_png(content, image)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -1,6 +1,5 @@
 """A film in the page: played, dragged and stepped through in the browser, which asks the server for nothing more."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,6 +10,7 @@ from PIL import Image
 from ddim.errors import UserError
 from ddim.media.animation import MAX_SHEET_SIDE, ExportConfig
 from ddim.media.images import grid
+from ddim.ui import component
 from ddim.ui.gradio_cache import save_sheet
 
 TEMPLATE = """
@@ -40,13 +40,7 @@ def lay_out(elem_id: str | None = None) -> gr.HTML:
     {index, canvas, film}, where `film` is the value, and goes to the frame that an event `film-seek` with `detail`
     {index} asks for.
     """
-    return gr.HTML(
-        html_template=TEMPLATE,
-        js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_id=elem_id,
-        elem_classes="player",
-    )
+    return component.lay_out(__file__, TEMPLATE, elem_id=elem_id, elem_classes="player")
 
 
 def film(frames: np.ndarray, playing: ExportConfig, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:

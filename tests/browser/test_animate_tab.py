@@ -1,6 +1,7 @@
 """The tab Animate as its visitors meet it."""
 
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,10 @@ def run(tab):
     wait_for_address(tab, "?tab=animate")
     visible(tab, ".run-button").wait_for()
     tab.wait_for_function("!document.querySelector('#animation .position').disabled")
+    latest = [time.monotonic()]
+    tab.on("request", lambda _: latest.append(time.monotonic()))
+    while time.monotonic() < latest[-1] + 1:  # the panel for export hears of the film last
+        tab.wait_for_timeout(100)
 
 
 def wait_for_address(tab, part):

@@ -4,13 +4,13 @@ The page moves all of it along with the frame that a player shows, and asks the 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from ddim.diffusion.sampling import SampleConfig
+from ddim.ui import component
 
 CURVE_POINTS = 101
 
@@ -59,13 +59,7 @@ TEMPLATE = """
 
 def lay_out(player_id: str) -> gr.HTML:
     """Lay out the view; it follows the player with this `elem_id`. Its value is `steps_of` a film, or None."""
-    return gr.HTML(
-        html_template=TEMPLATE,
-        js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        player_id=player_id,
-        apply_default_css=False,
-        elem_classes="inside-step",
-    )
+    return component.lay_out(__file__, TEMPLATE, player_id=player_id, elem_classes="inside-step")
 
 
 def steps_of(config: SampleConfig, labels: Sequence[str], noises: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """How it works: a tour of the inside of a step in four stops, which shows them on the film that is there."""
 
-from pathlib import Path
-
 import gradio as gr
+
+from ddim.ui import component
 
 TEMPLATE = """
 <button type="button" class="begin">How it works, in four stops</button>
@@ -25,10 +25,4 @@ def lay_out(player_id: str) -> gr.HTML:
     In the browser an event `how-it-works` on the document begins it if the body has `data-how-it-works`, with a film
     of what the tab's settings are then.
     """
-    return gr.HTML(
-        html_template=TEMPLATE,
-        js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        player_id=player_id,
-        apply_default_css=False,
-        elem_classes="tour-of-a-step",
-    )
+    return component.lay_out(__file__, TEMPLATE, player_id=player_id, elem_classes="tour-of-a-step")

@@ -1,19 +1,16 @@
 """The table of the tab Compare: a row for each number of steps, solver and weights, and a column for each seed."""
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
 import gradio as gr
-import numpy as np
 
 from ddim.diffusion.sampling import SampleConfig
 from ddim.making.compare import Cell, Comparison, asked_for
 from ddim.making.nearness import reference_of
 from ddim.making.recipe import Recipe, Weights
-from ddim.media.images import save_png
+from ddim.media.images import data_address
 from ddim.notation import counted
 from ddim.ui.gradio_cache import address_of, save_picture
 from ddim.ui.species import shown_class
@@ -85,7 +82,7 @@ def planned(comparison: Comparison) -> list[Row]:
 
 def forming(row: Row, cell: Cell) -> Row:
     """The row as it stands, its pictures inside the page."""
-    return row._replace(sources=[_inside(image) for image in cell.images])
+    return row._replace(sources=[data_address(image) for image in cell.images])
 
 
 def finished(row: Row, cell: Cell) -> tuple[Row, list[str]]:
@@ -128,12 +125,6 @@ def _show_picture(name: str, source: str) -> str:
         return "<td><span></span></td>"
     name, source = escape(name), escape(source)
     return f'<td><button type="button" title="{name}"><img src="{source}" alt="{name}"></button></td>'
-
-
-def _inside(image: np.ndarray) -> str:
-    content = io.BytesIO()
-    save_png(content, image)
-    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 def _file_name(name: str) -> str:

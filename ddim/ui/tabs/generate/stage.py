@@ -1,7 +1,6 @@
 """Where pictures form and then stay: noisy ones, guesses and finished ones take turns in one place of one size."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -9,7 +8,7 @@ from gradio import FileData
 
 from ddim.diffusion.sampling import Step
 from ddim.media.images import default_columns
-from ddim.ui import gallery, live_view
+from ddim.ui import component, gallery, live_view
 
 TEMPLATE = """
 <div class="stage-bar">
@@ -41,13 +40,7 @@ def lay_out(first_pictures: list[tuple[str, str]], opening: dict[str, Any] | Non
     The value of `forming` is `forming` of a step, or None.
     """
     with gr.Column(elem_classes="stage"):
-        forming = gr.HTML(
-            html_template=TEMPLATE,
-            js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-            opening=opening,
-            apply_default_css=False,
-            elem_classes="forming",
-        )
+        forming = component.lay_out(__file__, TEMPLATE, opening=opening, elem_classes="forming")
         pictures = gallery.lay_out(first_pictures, "Pictures")
     return Stage(pictures, forming)
 

@@ -2,11 +2,8 @@
 and the server adds one of few steps now and then.
 """
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,7 +11,8 @@ import numpy as np
 
 from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.making.recipe import Recipe
-from ddim.media.images import save_png
+from ddim.media.images import data_address
+from ddim.ui import component
 from ddim.ui.export import Made
 
 TEMPLATE = """
@@ -37,12 +35,7 @@ def lay_out() -> gr.HTML:
 
     The event `input` says, a few times a second, that the ring has moved, and `select` that it has been let go.
     """
-    return gr.HTML(
-        html_template=TEMPLATE,
-        js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_classes="plane-explorer",
-    )
+    return component.lay_out(__file__, TEMPLATE, elem_classes="plane-explorer")
 
 
 def explored(made: Made | None, told: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -73,7 +66,4 @@ def draft_config(config: SampleConfig) -> SampleConfig:
 
 def draft_of(image: np.ndarray, across: float, down: float) -> str:
     """A picture (H, W, 3) uint8 at a point as HTML, inside the page: a file would take one more question."""
-    content = io.BytesIO()
-    save_png(content, image)
-    source = base64.b64encode(content.getvalue()).decode()
-    return f'<img alt="" src="data:image/png;base64,{source}" data-across="{across}" data-down="{down}">'
+    return f'<img alt="" src="{data_address(image)}" data-across="{across}" data-down="{down}">'

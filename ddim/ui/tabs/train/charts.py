@@ -2,9 +2,9 @@
 and off by its name.
 """
 
-from pathlib import Path
-
 import gradio as gr
+
+from ddim.ui import component
 
 TEMPLATE = """
 <div class="controls" hidden>
@@ -17,9 +17,4 @@ TEMPLATE = """
 
 def lay_out() -> gr.HTML:
     """Lay out the charts; their value is what `plots.charts` gives, or None."""
-    return gr.HTML(
-        html_template=TEMPLATE,
-        js_on_load=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-        apply_default_css=False,
-        elem_classes="charts",
-    )
+    return component.lay_out(__file__, TEMPLATE, elem_classes="charts")
