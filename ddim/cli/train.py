@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ddim.cli.terminal import PICTURES, output_file, show, show_last
-from ddim.configuration import add_options, from_options, numbers
+from ddim.configuration import add_options, from_options, numbers, options_of
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
@@ -16,6 +16,7 @@ from ddim.model.imported import TUTORIAL_IMAGE_SIZE
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
 from ddim.runs.folder import folder_of
 from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
+from ddim.training.processes import Group
 from ddim.training.train import train
 
 
@@ -33,10 +34,12 @@ def add_train(commands: Any) -> None:
     )
     parser.add_argument("--preset", choices=PRESETS, default="tutorial", help="Where the defaults come from.")
     add_options(parser, TrainConfig, without=["num_classes"])  # as many as the pictures have
+    add_options(parser, Group)
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
     folder = folder_of(runs_dir, run)
+    group = from_options(Group, {name: options.pop(name) for name in options_of(Group) if name in options})
     if not resume and any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
         raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
     if resume:
@@ -51,7 +54,7 @@ def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, pr
             )
     else:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data)
+    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data, group)
     show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 

@@ -98,6 +98,11 @@ def restore_checkpoint(folder: Path, variables: Variables) -> Progress:
     return Progress()
 
 
+def newest_checkpoint(folder: Path) -> str:
+    """The name of the newest checkpoint, or nothing."""
+    return next((place.name for place in _checkpoints(folder)), "")
+
+
 def _read(place: Path) -> tuple[Progress, dict[str, np.ndarray]]:
     progress = Progress(**json.loads((place / "progress.json").read_text()))
     with (place / "variables.npz").open("rb") as file, np.load(file) as archive:

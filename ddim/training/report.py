@@ -115,6 +115,19 @@ class Report:
         return f"{line}  {self.batch_size / speed:.1f} pictures/s  {left} left"
 
 
+class Silence(Report):
+    """What a process reports that learns along with the one that does: nothing."""
+
+    def __init__(self, run: Path, epochs: int, batch_size: int, show: Callable[[str], None], tensorboard: bool):
+        super().__init__(run, epochs, batch_size, show, tensorboard=False)
+
+    def batch(self, progress: Progress, losses: dict[str, float]) -> None:
+        """Nothing."""
+
+    def status(self, state: State, message: str | None = None) -> None:
+        """Nothing."""
+
+
 def _tensorboard_writer(run: Path) -> Callable[[int, dict[str, float | None]], None]:
     import tensorflow as tf
 

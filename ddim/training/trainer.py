@@ -34,6 +34,7 @@ from ddim.training.learning import (
     new_optimizer,
     optimizer_state,
 )
+from ddim.training.processes import ALONE, Member
 from ddim.training.report import Report
 from ddim.training.stopping import StopRequest
 from ddim.training.validation import GUIDANCE, Kids, kid_meter, measuring_order, save_samples, validation_losses
@@ -52,6 +53,7 @@ class Trainer:
         dataset: Dataset,
         stop: StopRequest | None = None,
         accept_changed_data: bool = False,
+        member: Member = ALONE,
     ):
         """Raises UserError for too few pictures or classes, for weights that do not fit, for checkpoints that cannot be
         used, and for other pictures than the run has learned from, unless they are accepted.
@@ -90,7 +92,7 @@ class Trainer:
             return class_weights_of(part.class_names.tolist(), classes) if classes else None
 
         normalizer = self.model.normalizer
-        self.examples_at = training_examples(images, class_weights(pictures), config, normalizer)
+        self.examples_at = training_examples(images, class_weights(pictures), config, normalizer, member)
         self.measure_losses = validation_losses(self.model, validation.images, class_weights(validation), config)
         self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: config.kid_images])
 
@@ -98,7 +100,8 @@ class Trainer:
         self.progress = report.progress = restore_checkpoint(run / "checkpoints", self._variables())
         _check_data(self.progress, described(pictures, validation), accept_changed_data)
         self.checkpoint_time = time.monotonic()
-        cut_metrics(run, self.progress.step, self.progress.epochs_done)
+        if member.writes:
+            cut_metrics(run, self.progress.step, self.progress.epochs_done)
 
     def _build_learner(self) -> None:
         config, mirrored = self.config, self.config.distribute == "mirrored"
@@ -114,11 +117,11 @@ class Trainer:
 
     def run_epochs(self) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
-        while self.progress.epochs_done < self.config.epochs and not self.stop.asked_by:
+        while self.progress.epochs_done < self.config.epochs and not self.stop.is_agreed():
             self.learn()
-            val_losses = {} if self.stop.asked_by else self._validation_losses()
+            val_losses = {} if self.stop.is_agreed() else self._validation_losses()
             self._save_checkpoint()
-            if self.stop.asked_by:
+            if self.stop.is_agreed():
                 return
             self._close_epoch(val_losses)  # which takes its time, but has nothing to save until it is done
             self._save_checkpoint()
@@ -180,6 +183,10 @@ class Trainer:
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
         metrics = {**losses, **val_losses, **measured, "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        progress = self.progress
         progress.epoch_began, progress.seconds, progress.loss_sums, progress.loss_count = progress.step, 0.0, {}, 0
 
     def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids] | None, str]:
