@@ -6,19 +6,22 @@ the others wait meanwhile (follower.py).
 
 import atexit
 import os
+import socket
 import sys
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
 from ddim.errors import UserError
 from ddim.training.config import Distribute
+from ddim.training.lifeline import LOST, lifeline, listener
 
 HEARTBEAT_SECONDS = 30
+SECONDS_TO_LEAVE = 2
 VARIABLES = {
     "coordinator": "KERAS_DISTRIBUTION_JOB_ADDRESSES",
     "processes": "KERAS_DISTRIBUTION_NUM_PROCESSES",
@@ -126,11 +129,12 @@ def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
                 f"Each process must bring as many devices as the others, but of {jax.device_count()} devices, "
                 f"{member.processes} processes have {jax.local_device_count()} here."
             )
-        yield member
-        member.greatest(0)
+        with _all_alive(member, group) if member.processes > 1 else nullcontext():
+            yield member
+            member.greatest(0)
     except BaseException:
         if member.processes > 1:
-            atexit.register(_leave, member)
+            atexit.register(_leave)
         raise
     jax.distributed.shutdown()
 
@@ -142,10 +146,7 @@ def losses_told() -> Iterator[None]:
         yield
     except Exception as error:
         if any(name in str(error) for name in COLLECTIVES):
-            raise UserError(
-                "Another process of this run has ended, so this one ends too: what that one printed says why. Nothing "
-                "but the time since the last checkpoint is lost; start all again with --resume."
-            ) from error
+            raise UserError(LOST) from error
         raise
 
 
@@ -179,13 +180,25 @@ def _connect(group: Group) -> None:
         raise UserError(f"The processes of this run do not find each other{where}: {error}") from error
 
 
-def _leave(member: Member) -> None:
+@contextmanager
+def _all_alive(member: Member, group: Group) -> Iterator[None]:
+    """End this process as soon as another one is lost."""
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    with listener() if member.writes else nullcontext() as server:
+        host = group.coordinator.rpartition(":")[0] if group.coordinator else socket.gethostname()
+        name = f"{host}:{server.getsockname()[1]}".encode() if server else b""
+        sent = broadcast_one_to_all(np.frombuffer(name.ljust(256), np.uint8))
+        with lifeline(bytes(sent).decode().strip(), server, member.processes - 1):
+            yield
+
+
+def _leave() -> None:
     """End without the farewell of JAX, which waits for processes that may be waiting for this one.
 
-    Process 0 takes others along: those that fail for the same reason are given a moment to say so themselves.
+    It takes the others along: those that fail for the same reason have a moment to say so themselves.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if member.writes:
-        time.sleep(2)
+    time.sleep(SECONDS_TO_LEAVE)
     os._exit(1)
