@@ -1,6 +1,6 @@
 """How processes that train together notice at once that one of them is gone: a connection of each to process 0.
 
-JAX notices too, but after half a minute, and without words that help.
+JAX notices too, but after a minute, and without words that help.
 """
 
 import logging
@@ -30,46 +30,62 @@ def listener() -> socket.socket:
 
 
 @contextmanager
-def lifeline(address: str, server: socket.socket | None, others: int) -> Iterator[None]:
+def lifeline(address: str, password: bytes, server: socket.socket | None, others: int) -> Iterator[None]:
     """Meanwhile, end this process with code 1 if one is gone that has not come to the end of this.
 
-    `address` is HOST:PORT of the `server` that process 0 alone has, for so many `others`. Where no connection can be
-    had, this is told, and JAX is left to notice.
+    `address` is HOST:PORT of the `server` that process 0 alone has, for so many `others` that know the password. Where
+    no connection can be had, this is told, and JAX is left to notice.
     """
     try:
-        links = [server.accept()[0] for _ in range(others)] if server else [_connected(address)]
+        links = [_accepted(server, password) for _ in range(others)] if server else [_connected(address, password)]
     except OSError as error:
         logger.warning("No connection to process 0 at %s (%s): a lost process is noticed late.", address, error)
         links = []
-    fails = threading.Event()
+    is_over = threading.Event()
     # Process 0 has a moment to notice by itself, and to write that into the folder of the run.
     patience = SECONDS_TO_CLOSE if server else 0
-    threading.Thread(target=_watch, args=[links, fails, patience], daemon=True).start()
+    threading.Thread(target=_watch, args=[links, is_over, patience], daemon=True).start()
     try:
         yield
-    except BaseException:
-        fails.set()
-        raise
+    finally:
+        is_over.set()
     for link in links:
         link.sendall(FAREWELL)
 
 
-def _connected(address: str) -> socket.socket:
+def _accepted(server: socket.socket, password: bytes) -> socket.socket:
+    while True:
+        link, _ = server.accept()
+        link.settimeout(SECONDS_TO_CONNECT)
+        if link.recv(len(password), socket.MSG_WAITALL) == password:
+            link.settimeout(None)
+            return link
+        link.close()
+
+
+def _connected(address: str, password: bytes) -> socket.socket:
+    link = connected(address)
+    link.sendall(password)
+    return link
+
+
+def connected(address: str) -> socket.socket:
+    """A connection to HOST:PORT. Raises OSError."""
     host, _, port = address.rpartition(":")
-    link = socket.create_connection((host, int(port)), timeout=SECONDS_TO_CONNECT)
+    link = socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT)
     link.settimeout(None)
     return link
 
 
-def _watch(links: list[socket.socket], fails: threading.Event, patience: int) -> None:
-    """Until each link has brought a farewell. One that breaks without ends the process, unless that fails anyway."""
+def _watch(links: list[socket.socket], is_over: threading.Event, patience: int) -> None:
+    """Until each link has brought a farewell. One that breaks without ends the process, unless all is over anyway."""
     with selectors.DefaultSelector() as selector:
         for link in links:
             selector.register(link, selectors.EVENT_READ, data=link)
         while selector.get_map():
             for key, _ in selector.select():
                 if not _says_farewell(key.data):
-                    if fails.wait(patience):
+                    if is_over.wait(patience):
                         return
                     logger.critical(LOST)
                     os._exit(1)

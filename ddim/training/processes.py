@@ -6,6 +6,7 @@ the others wait meanwhile (follower.py).
 
 import atexit
 import os
+import secrets
 import socket
 import sys
 import time
@@ -18,10 +19,11 @@ import numpy as np
 
 from ddim.errors import UserError
 from ddim.training.config import Distribute
-from ddim.training.lifeline import LOST, lifeline, listener
+from ddim.training.lifeline import LOST, connected, lifeline, listener
 
-HEARTBEAT_SECONDS = 30
+HEARTBEAT_SECONDS = 60
 SECONDS_TO_LEAVE = 2
+SECONDS_TO_MEET = 300
 VARIABLES = {
     "coordinator": "KERAS_DISTRIBUTION_JOB_ADDRESSES",
     "processes": "KERAS_DISTRIBUTION_NUM_PROCESSES",
@@ -105,7 +107,7 @@ ALONE = Member()
 def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
     """Connect the processes of a group, or those that variables or a launcher tell of, until all of them are done.
 
-    If this one fails, it waits for none: it ends with code 1, and so do they, within half a minute. Raises UserError
+    If this one fails, it waits for none: it ends with code 1, and so do they, within a minute. Raises UserError
     for a group that is incomplete or cannot be connected, and for one where nothing is shared.
     """
     if distribute != "data_parallel":
@@ -118,7 +120,8 @@ def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
     check_backend_of(distribute)
     import jax
 
-    if not jax.distributed.is_initialized():
+    is_ours = not jax.distributed.is_initialized()  # and not that of a script
+    if is_ours:
         group = group if group != UNNAMED else _group_of_environment()
         if group != UNNAMED or any(int(os.environ.get(name, 1)) > 1 for name in LAUNCHED):
             _connect(group)
@@ -131,12 +134,14 @@ def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
             )
         with _all_alive(member, group) if member.processes > 1 else nullcontext():
             yield member
-            member.greatest(0)
+            with losses_told():
+                member.greatest(0)  # all have come to the end
     except BaseException:
         if member.processes > 1:
             atexit.register(_leave)
         raise
-    jax.distributed.shutdown()
+    if is_ours:
+        jax.distributed.shutdown()
 
 
 @contextmanager
@@ -169,15 +174,34 @@ def _connect(group: Group) -> None:
     `keras.distribution.initialize` does the same, but has no say in how soon a lost process is noticed.
     """
     import jax
+    import tensorflow  # noqa: F401  Keras does later, and what is said meanwhile may be held back (quiet.py)
 
+    if group.coordinator and group.process:
+        await_process_0(group.coordinator)
     jax.config.update("jax_enable_preemption_service", False)  # it would listen to SIGTERM itself
     try:
         jax.distributed.initialize(
-            group.coordinator, group.processes, group.process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+            group.coordinator,
+            group.processes,
+            group.process,
+            initialization_timeout=SECONDS_TO_MEET,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
         )
     except (RuntimeError, ValueError) as error:
         where = f" at {group.coordinator}" if group.coordinator else ""
         raise UserError(f"The processes of this run do not find each other{where}: {error}") from error
+
+
+def await_process_0(coordinator: str) -> None:
+    """Return once process 0 listens. Raises UserError if it does not for too long, where JAX would print a stack."""
+    end = time.monotonic() + SECONDS_TO_MEET
+    while True:
+        try:
+            return connected(coordinator).close()
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or time.monotonic() > end:
+                raise UserError(f"Process 0 does not answer at {coordinator}: {error}.") from error
+        time.sleep(0.5)
 
 
 @contextmanager
@@ -187,9 +211,10 @@ def _all_alive(member: Member, group: Group) -> Iterator[None]:
 
     with listener() if member.writes else nullcontext() as server:
         host = group.coordinator.rpartition(":")[0] if group.coordinator else socket.gethostname()
-        name = f"{host}:{server.getsockname()[1]}".encode() if server else b""
-        sent = broadcast_one_to_all(np.frombuffer(name.ljust(256), np.uint8))
-        with lifeline(bytes(sent).decode().strip(), server, member.processes - 1):
+        text = f"{host}:{server.getsockname()[1]} {secrets.token_hex()}" if server else ""
+        sent = broadcast_one_to_all(np.frombuffer(text.encode().ljust(512), np.uint8))
+        address, password = bytes(sent).split()
+        with lifeline(address.decode(), password, server, member.processes - 1):
             yield
 
 

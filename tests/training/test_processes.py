@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tiny_runs import epochs_of, last_checkpoint, resume_arguments, start_command, tiny_arguments
 
+import ddim.training.processes
 from ddim.runs.folder import FINISHED, STOPPED, read_status, sample_grids
-from ddim.training.processes import Group, Member, joined
+from ddim.training.processes import Group, Member, await_process_0, joined
 
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX: pip install jax")
 
@@ -103,19 +104,29 @@ def test_two_processes_that_slurm_starts_learn_what_one_learns(tmp_path, dataset
 
 @needs_jax
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", [0, 1])
-def test_where_one_is_killed_the_other_ends_with_a_sentence_and_both_go_on(tmp_path, dataset, alone, killed):
+@pytest.mark.parametrize(
+    "killed, goes_on",
+    [
+        pytest.param(0, lambda run: start_two(resume_arguments(run)), id="process 0, and both go on"),
+        pytest.param(
+            1, lambda run: [start_command(resume_arguments(run), **JAX)], id="process 1, and one goes on alone"
+        ),
+    ],
+)
+def test_where_one_is_killed_the_other_ends_with_a_sentence_and_nothing_is_lost(
+    tmp_path, dataset, alone, killed, goes_on
+):
     run = tmp_path / "run"
     processes = start_two(arguments_of(dataset, run))
     wait_for_step(run, 12, processes)
     processes[killed].send_signal(signal.SIGKILL)
     code, errors = ends_of(processes)[1 - killed]
     assert code not in (0, -signal.SIGKILL)
-    assert "Another process of this run has ended" in errors or "another task died" in errors
+    assert "Another process of this run has ended, so this one ends too" in errors
     assert 12 <= read_status(run).step < TOTAL_STEPS
 
-    ends = ends_of(start_two(resume_arguments(run)))
-    assert [code for code, _ in ends] == [0, 0], ends
+    ends = ends_of(goes_on(run))
+    assert not any(code for code, _ in ends), ends
     assert_same_run(run, alone)
 
 
@@ -175,3 +186,12 @@ def test_a_group_shares_batches_on_jax_alone(monkeypatch):
     monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")  # of another program
     with joined(Group(), "none") as member:
         assert member == Member(process=0, processes=1)
+
+
+def test_where_process_0_does_not_answer_a_sentence_says_so(monkeypatch):
+    monkeypatch.setattr(ddim.training.processes, "SECONDS_TO_MEET", 0.6)
+    for address in (f"127.0.0.1:{free_port()}", "nowhere.invalid:1234"):
+        with pytest.raises(ValueError, match=f"Process 0 does not answer at {address}: "):
+            await_process_0(address)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        await_process_0(f"127.0.0.1:{server.getsockname()[1]}")
