@@ -48,11 +48,14 @@ class Group:
     process: int | None = None
 
     def __post_init__(self) -> None:
-        absent = [f"--{name} or {VARIABLES[name]}" for name, value in vars(self).items() if value is None]
+        absent = [name for name, value in vars(self).items() if value is None]
         if len(absent) == len(VARIABLES):
             return
         if absent:
-            raise UserError(f"coordinator, processes and process belong together, but {absent[0]} is missing.")
+            raise UserError(
+                "coordinator, processes and process belong together, all as options or all as variables "
+                f"({', '.join(VARIABLES.values())}), but {absent[0]} is missing."
+            )
         host, _, port = str(self.coordinator).rpartition(":")
         if not host or not port.isdecimal():
             raise UserError(f"coordinator must be HOST:PORT, but is {self.coordinator!r}.")
