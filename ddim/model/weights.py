@@ -9,6 +9,7 @@ been replaced as well: at any moment, and after a kill at any moment, the number
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -186,6 +187,11 @@ def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
     if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
         raise UserError(f"{path.name} does not describe weights: it is damaged or from another program.")
     return card
+
+
+def own_sampling(card: Mapping[str, Any]) -> dict[str, Any]:
+    """How a card says that its weights are best sampled with, by fields of SampleConfig; most cards say little."""
+    return {name: card[name] for name in ("num_steps", "solver", "node_placement", "guidance") if name in card}
 
 
 def _card_path(stem: Path) -> Path:
