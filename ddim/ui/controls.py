@@ -92,7 +92,8 @@ def sampling_controls(
     """Lay out and wire how to sample, except the fields in `without`: presets and steps in sight, the rest below.
 
     Weights with classes can be asked for one. `presets` become buttons, fewest steps first, without their signal rates,
-    and the page begins with the first of them. Signal rates and guidance are the weights' own.
+    and the page begins with the first of them. Signal rates and guidance are the weights' own; those that have learned
+    to do with few steps bring these too, and a button for them.
     """
     fields: dict[str, Any] = {}
 
@@ -101,21 +102,24 @@ def sampling_controls(
             fields[name] = lay_out(*arguments, **options)
 
     default, own = next(iter(presets.values()), SampleConfig()), first_settings(weights.value)
+    usual = {name: getattr(default, name) for name in ("num_steps", "solver", "node_placement")}
+    first = {**usual, **own}
     if "class_name" not in without:
         fields |= _lay_out_classes(weights, own["guidance"])
     with gr.Row(visible=bool(presets), elem_classes="chips"):
         in_order = sorted(presets, key=lambda name: presets[name].num_steps)
+        own_way = _own_way_button(weights.value)
         buttons = {name: gr.Button(name, size="sm", min_width=80) for name in in_order}
-    add("num_steps", slider, "num_steps", default.num_steps, info=PRESETS_INFO if presets is PRESETS else None)
+    add("num_steps", slider, "num_steps", first["num_steps"], info=PRESETS_INFO if presets is PRESETS else None)
     with gr.Accordion("Advanced", open=False):
-        add("solver", _choice, SOLVERS, default.solver, "Solver", SOLVER_INFO)
-        add("eta", slider, "eta", default.eta, info=ETA_INFO, interactive=default.solver == "ddim")
+        add("solver", _choice, SOLVERS, first["solver"], "Solver", SOLVER_INFO)
+        add("eta", slider, "eta", default.eta, info=ETA_INFO, interactive=first["solver"] == "ddim")
         label = "Variance of fresh noise, with eta above 0"
         add("variance", _choice, VARIANCES, default.variance, label, VARIANCE_INFO)
         label = "Diffusion times of N steps"
-        add("node_placement", _choice, NODE_PLACEMENTS, default.node_placement, label, NODES_INFO)
+        add("node_placement", _choice, NODE_PLACEMENTS, first["node_placement"], label, NODES_INFO)
         for name, info in RATES_INFO.items():
-            add(name, slider, name, own[name], info=info)
+            add(name, slider, name, first[name], info=info)
         precision = gr.Textbox(
             "chosen when the weights are loaded",
             label="Precision of the network",
@@ -125,16 +129,18 @@ def sampling_controls(
     _wire_presets(fields, {button: presets[name] for name, button in buttons.items()})
     if "solver" in fields and "eta" in fields:
         fields["solver"].change(eta_for, fields["solver"], fields["eta"], **PRIVATE)
-    own_fields = [name for name in own if name in fields]
+    own_fields = [name for name in first if name in fields]
 
     def settings_of_weights(weights: str) -> list[Any]:
         with errors_shown():
-            own = own_settings(weights)
+            own = {**usual, **own_settings(weights)}
         return [own[name] for name in own_fields]
 
     # `input`, not `change`: an address that names weights brings settings of its own.
     brought = [fields[name] for name in own_fields]
-    weights.input(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
+    for event in (weights.input, own_way.click):
+        event(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
+    weights.change(_own_way_button, weights, own_way, **PRIVATE)
     names = [field.name for field in dataclasses.fields(SampleConfig) if field.name in fields]
     return SamplingControls({name: fields[name] for name in names}, precision)
 
@@ -213,12 +219,19 @@ def _wire_presets(fields: Mapping[str, Component], presets: Mapping[gr.Button, S
         button.click(None, None, [fields[name] for name in names], js=f"() => {values!r}", **PRIVATE)
 
 
+def _own_way_button(weights: str | None) -> gr.Button:
+    """Where weights have learned to do with few steps, a button that sets these; else it is hidden."""
+    num_steps = first_settings(weights).get("num_steps")
+    label = "Fast" if num_steps is None else f"Fast, {num_steps} steps"
+    return gr.Button(label, visible=num_steps is not None, size="sm", min_width=80)
+
+
 def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -> gr.Dropdown:
     return gr.Dropdown(choices, value=value, label=label, info=info, filterable=False)
 
 
-def first_settings(weights: str | None) -> dict[str, float]:
-    """`own_settings` of the weights that the page opens with; if they are damaged, whoever uses them will be told."""
+def first_settings(weights: str | None) -> dict[str, Any]:
+    """`own_settings` of these weights as controls begin with them; if they are damaged, whoever uses them will be told."""
     try:
         return own_settings(weights or "")
     except (UserError, OSError):

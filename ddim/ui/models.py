@@ -3,11 +3,11 @@
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, read_card
+from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, own_sampling, read_card
 from ddim.ui.reading import read_weights
 
 MAX_BYTES = 1 << 30  # of the weights of all models that are kept
@@ -60,14 +60,15 @@ def _load(name: str, kept: _Kept) -> None:
             del loaded[oldest], _kept[oldest]
 
 
-def own_settings(weights: str) -> dict[str, float]:
-    """How to sample with these weights unless told otherwise: the signal rates of their training, and guidance.
+def own_settings(weights: str) -> dict[str, Any]:
+    """How to sample with these weights unless told otherwise: the signal rates of their training, guidance, and for
+    students of a distillation steps, solver and nodes too.
 
     Raises UserError or OSError where there are no such weights or their card is damaged.
     """
     card = read_card(find(weights or ""))
     rates = {name: card["model"][name] for name in ("min_signal_rate", "max_signal_rate")}
-    return {**rates, "guidance": card.get("guidance", 1.0)}
+    return {**rates, "guidance": 1.0, **own_sampling(card)}
 
 
 def class_names_of(weights: str) -> list[str]:

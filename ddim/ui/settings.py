@@ -146,11 +146,13 @@ def read(
             ignored.append(name)
     if "weights" in kept:
         with suppress(UserError, OSError):  # whoever uses damaged weights will be told
-            own = own_values(kept["weights"])
-            kept |= {name: value for name, value in own.items() if name in settings and name not in values}
+            own = {name: value for name, value in own_values(kept["weights"]).items() if name not in values}
+            if "num_steps" in own.keys() & settings.keys():  # a number in one tab, and a list in another
+                own["num_steps"] = settings["num_steps"].read(own["num_steps"])
+            kept |= {name: value for name, value in own.items() if name in settings}
     if kept.keys() & {"solver", "solvers", "eta"}:  # not the page's way of sampling: the rest is as in a command
         defaults = asdict(SampleConfig())
-        kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in values}
+        kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in kept}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     if sampling.get("node_placement") == EACH_SOLVERS_BEST:
         del sampling["node_placement"]
