@@ -231,7 +231,7 @@ def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -
 
 
 def first_settings(weights: str | None) -> dict[str, Any]:
-    """`own_settings` of these weights as controls begin with them; if they are damaged, whoever uses them will be told."""
+    """`own_settings` of these weights for controls to begin with; if damaged, whoever uses them will be told."""
     try:
         return own_settings(weights or "")
     except (UserError, OSError):
