@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddim.configuration import from_json
+from ddim.diffusion.sampling import SampleConfig
 from ddim.errors import UserError
 from ddim.files import patiently, replace_file
 from ddim.model.backend import check_backend
@@ -61,6 +62,7 @@ def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int 
     try:
         config = from_json(ModelConfig, card["model"])
         classes = {str(name): int(count) for name, count in card.get("classes", {}).items()}
+        SampleConfig(**own_sampling(card))  # the page does as it says
         normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = str(error)[:200].rstrip(".")
