@@ -15,7 +15,7 @@ from ddim.media.images import save_picture
 from ddim.model.imported import TUTORIAL_IMAGE_SIZE
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
 from ddim.runs.folder import folder_of
-from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
+from ddim.training.config import DISTILLATION, PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.distill_config import DistillConfig, distillation_of_run
 from ddim.training.train import train
 
@@ -158,6 +158,8 @@ def _info(weights: str) -> int:
     )
     if model.classes:
         print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
+    if DISTILLATION in card:
+        print(f"distilled: from {card[DISTILLATION]['teacher']}, for {card['num_steps']} steps of {card['solver']}")
     if "imported" in card:
         print(f"imported: {card['imported']['network']} of {card['imported']['file']}")
     kid = card.get("kid", {})
