@@ -89,7 +89,7 @@ def _recipes(model: DiffusionModel) -> dict[str, Recipe]:
         "compare": Recipe.of_comparison(comparison),
         "walk": Recipe("interpolate", weights, few_steps, (3, 8), walk=WalkConfig(frames=24)),
         "plane": Recipe("plane", weights, few_steps, (3, 8, 21, 5), size=5),
-        "animate": Recipe("animate", weights, model.sample_config(num_steps=20, guidance=guidance), range(4)),
+        "animate": Recipe("animate", weights, model.sample_config(num_steps=20, guidance=guidance), range(3)),
     }
 
 
