@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from ddim.making.first_results import KINDS, comparison_of, read_first_result, s
 from ddim.making.plane import Place
 from ddim.making.recipe import Weights
 from ddim.media.images import to_uint8
-from ddim.model.weights import load, save
+from ddim.model.weights import WEIGHTS_DIR, load, save
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,10 @@ def test_only_one_set_of_weights_makes_a_first_comparison(stem, model):
     recipe, _ = read_first_result(stem, "compare")
     assert recipe.weights == Weights(str(stem), model.card["sha256"]) and not recipe.against
     assert next(compare(comparison_of(replace(recipe, config=SampleConfig()), model))).weights == str(stem)
+
+
+@pytest.mark.parametrize("path", sorted(WEIGHTS_DIR.glob("*.animate.webp")), ids=lambda path: path.name)
+def test_what_ships_is_of_the_weights_beside_it_and_small(path):
+    stem = path.with_name(path.name.removesuffix(".animate.webp"))
+    assert all(read_first_result(stem, kind) for kind in KINDS)
+    assert sum(Path(f"{stem}.{kind}.webp").stat().st_size for kind in KINDS) < 1_200_000
