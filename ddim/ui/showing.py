@@ -12,11 +12,28 @@ from ddim.ui.settings import MAX_SEEDS
 AT_MOST = 16  # pictures that an address makes for whoever opens it; for more, they are asked
 
 MAKE = "(tab) => { window.playground.make(tab); }"
+SETTLE = "() => window.playground.settle()"
 
 
-def follow(tab: str) -> str:
+def made(tab: str) -> str:
     """JavaScript that has the address bar say what this tab, if it is in sight, has made."""
-    return f"(address) => window.playground.follow({tab!r}, address)"
+    return f"(address) => window.playground.made({tab!r}, address)"
+
+
+def opened(tab: str) -> str:
+    """JavaScript that has the address bar say what this tab, which was opened, has made, if it has made anything."""
+    return f"(address) => window.playground.opened({tab!r}, address)"
+
+
+def first_result(tab: str) -> str:
+    """JavaScript between a tab and the server: no weights where nothing is to be shown that ships with them.
+
+    It gets weights and, in tabs with several kinds of results, the kind.
+    """
+    return f"""(weights, ...kind) => {{
+        const asked = window.playground.askFirst({tab!r}, weights, ...kind);
+        return kind.length ? [asked, ...kind] : asked;
+    }}"""
 
 
 def asks(tab: str, num_pictures: int) -> str:
