@@ -68,7 +68,8 @@ class Page(NamedTuple):
             gr.Info(told)
         count = showing.num_pictures(name, kept)
         asks = at_most is not None and count > at_most
-        updates: list[Any] = [gr.Tabs(selected=name) if opens else gr.skip(), name if count and not asks else ""]
+        wanted = showing.wanted(name, kept) if count and not asks else ""
+        updates: list[Any] = [gr.Tabs(selected=name) if opens else gr.skip(), wanted]
         for one, tab in self.parts.items():
             is_emptied = one == name and count > 0
             updates += settings.updates_of(tab.settings, kept if one == name else {}, self.runs_dir)

@@ -11,14 +11,14 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 const inSight = (tab, selector) =>
   [...document.querySelectorAll(`#tab-${tab} ${selector}`)].find((one) => one.checkVisibility());
 
-/** Make what the controls of a tab ask for, by its own button, in place of what it may be making; no tab is none. */
-async function make(tab) {
+/** Make what the controls of a tab ask for, by a button of its own, in place of what it is making; no tab is none. */
+async function make(tab, press = "run-button") {
   if (tab) touched.add(tab);
   const before = tab ? inSight(tab, ".stop-button") : null;
   before?.click();
   for (let waited = 0; tab && waited < PATIENCE; waited += PAUSE) {
     await pause(PAUSE); // for what the controls show and hide
-    const button = inSight(tab, ".run-button");
+    const button = inSight(tab, `.${press}`);
     button?.click();
     if (button || (!before && inSight(tab, ".stop-button"))) break; // or the visitor was quicker
   }

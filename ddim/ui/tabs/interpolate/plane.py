@@ -86,7 +86,7 @@ def lay_out() -> Plane:
         with gr.Column(elem_classes="plane-chosen"):
             gr.Markdown(HINT, elem_classes="note")
             across, down = controls.slider("across", 0.5), controls.slider("down", 0.5)
-            show = gr.Button("Show this point", size="sm")
+            show = gr.Button("Show this point", size="sm", elem_classes="show-point")
     return Plane(sheet, explored, draft, point, across, down, show, gr.State(time_to_live=export.SECONDS_KEPT))
 
 
