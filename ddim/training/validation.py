@@ -21,7 +21,7 @@ SAMPLE_SEEDS = range(18)
 SAMPLE_COLUMNS = 6
 SAMPLE_STEPS = 20
 KID_STEPS = 5
-GUIDANCE = 1.5  # of pictures that a run with classes is measured by, and that its weights are shown with
+GUIDANCE = 2.5  # of pictures that a run with classes is measured by, and that its weights are shown with
 KID_FIRST_SEED = 2**31  # away from the seeds that people type
 
 

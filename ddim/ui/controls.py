@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -34,7 +35,11 @@ SOLVERS = [
 ]
 GUIDANCE_INFO = "1 asks for the species and no more; above, pictures look more like it, and more like each other."
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
-NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
+NODE_PLACEMENTS = [
+    ("Reference: 1 to 1/N", "reference"),
+    ("Inclusive: 1 to 0", "inclusive"),
+    ("Early: 1 to 0, closer together in the noise", "early"),
+]
 NO_WEIGHTS = ("no other weights", "")
 ANY_CLASS = ("Any species", "")
 SOLVER_INFO = "How a step follows the network's guess. DDIM is the simplest; the others come as near in fewer steps."
@@ -92,8 +97,8 @@ def sampling_controls(
     """Lay out and wire how to sample, except the fields in `without`: presets and steps in sight, the rest below.
 
     Weights with classes can be asked for one. `presets` become buttons, fewest steps first, without their signal rates,
-    and the page begins with the first of them. Signal rates and guidance are the weights' own; those that have learned
-    to do with few steps bring these too, and a button for them.
+    and the page begins with the first of them. Signal rates and guidance are the weights' own, as are nodes where
+    their card has some; those that have learned to do with few steps bring these too, and a button for them.
     """
     fields: dict[str, Any] = {}
 
@@ -101,7 +106,8 @@ def sampling_controls(
         if name not in without:
             fields[name] = lay_out(*arguments, **options)
 
-    default, own = next(iter(presets.values()), SampleConfig()), first_settings(weights.value)
+    default = next(iter(presets.values()), SampleConfig())
+    own = first_settings(weights.value, default.solver)
     usual = {name: getattr(default, name) for name in ("num_steps", "solver", "node_placement")}
     first = {**usual, **own}
     if "class_name" not in without:
@@ -126,14 +132,14 @@ def sampling_controls(
             info="float32, or half of it where that is faster.",
             interactive=False,
         )
-    _wire_presets(fields, {button: presets[name] for name, button in buttons.items()})
+    _wire_presets(weights, fields, {button: presets[name] for name, button in buttons.items()})
     if "solver" in fields and "eta" in fields:
         fields["solver"].change(eta_for, fields["solver"], fields["eta"], **PRIVATE)
     own_fields = [name for name in first if name in fields]
 
     def settings_of_weights(weights: str) -> list[Any]:
         with errors_shown():
-            own = {**usual, **own_settings(weights)}
+            own = {**usual, **own_settings(weights, default.solver)}
         return [own[name] for name in own_fields]
 
     # `input`, not `change`: an address that names weights brings settings of its own.
@@ -212,11 +218,20 @@ def captioned(images: np.ndarray, recipes: Sequence[Recipe]) -> list[tuple[str, 
     ]
 
 
-def _wire_presets(fields: Mapping[str, Component], presets: Mapping[gr.Button, SampleConfig]) -> None:
+def _wire_presets(
+    weights: gr.Dropdown, fields: Mapping[str, Component], presets: Mapping[gr.Button, SampleConfig]
+) -> None:
+    """Wire: a preset sets all of its way of sampling, on the nodes that suit the weights."""
     names = [name for name in ("num_steps", "solver", "eta", "node_placement") if name in fields]
+
+    def set_preset(preset: SampleConfig, weights: str) -> list[Any]:
+        own = first_settings(weights, preset.solver)
+        nodes = {} if "solver" in own else {name: own[name] for name in ("node_placement",) if name in own}
+        way = {**dataclasses.asdict(preset), **nodes}
+        return [way[name] for name in names]
+
     for button, preset in presets.items():
-        values = [getattr(preset, name) for name in names]
-        button.click(None, None, [fields[name] for name in names], js=f"() => {values!r}", **PRIVATE)
+        button.click(partial(set_preset, preset), weights, [fields[name] for name in names], **PRIVATE)
 
 
 def _own_way_button(weights: str | None) -> gr.Button:
@@ -230,9 +245,9 @@ def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -
     return gr.Dropdown(choices, value=value, label=label, info=info, filterable=False)
 
 
-def first_settings(weights: str | None) -> dict[str, Any]:
+def first_settings(weights: str | None, solver: str = FEW_STEPS.solver) -> dict[str, Any]:
     """`own_settings` of these weights for controls to begin with; if damaged, whoever uses them will be told."""
     try:
-        return own_settings(weights or "")
+        return own_settings(weights or "", solver)
     except (UserError, OSError):
         return {"min_signal_rate": MIN_SIGNAL_RATE, "max_signal_rate": MAX_SIGNAL_RATE, "guidance": 1.0}

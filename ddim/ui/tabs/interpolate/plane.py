@@ -22,7 +22,7 @@ from ddim.ui.edge import errors_shown
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model
+from ddim.ui.models import load_model, suited
 from ddim.ui.tabs.interpolate import explorer
 from ddim.ui.tabs.interpolate.settings import Controls, read_corners
 
@@ -105,6 +105,7 @@ def wire(
         config = reading.read_config(**sampling)
         check_work(size**2, config.nfe)
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
         started = time.monotonic()
         shown = _shown(recipe)
@@ -177,6 +178,7 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
     def point_at(place: Place, weights: Any, config: SampleConfig) -> Point:
         """The picture there, told where it lies, and its recipe."""
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         recipe = Recipe("sample", Weights.of(model), config, place=place)
         *_, last = sample_at(model, place, config)
         across, down = place.coordinates

@@ -18,7 +18,7 @@ from ddim.ui import export, live_view, player, reading, reproduce, run_button
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model
+from ddim.ui.models import load_model, suited
 from ddim.ui.tabs.interpolate.settings import Controls, read_stops, read_walk
 
 
@@ -75,6 +75,7 @@ def wire(
         columns = strip_columns(num_frames)
         check_work(num_frames, config.nfe, "frames")
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
         started = time.monotonic()
         shown = View(None, recipe.to_json(), None, "", None)
