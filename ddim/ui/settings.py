@@ -153,7 +153,8 @@ def read(
             kept |= {name: value for name, value in own.items() if name in settings}
     if kept.keys() & {"solver", "solvers", "eta"}:  # not the page's way of sampling: the rest is as in a command
         defaults = asdict(SampleConfig())
-        kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in kept}
+        left = [name for name in WAY_OF_SAMPLING if name in settings and name not in {*kept, *values}]
+        kept |= {name: defaults[name] for name in left}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     if sampling.get("node_placement") == EACH_SOLVERS_BEST:
         del sampling["node_placement"]
