@@ -1,10 +1,10 @@
 """The tab Interpolate as its visitors meet it."""
 
-from urllib.parse import re
+import re
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-import urlencode
 from decoding import decode
 from PIL import Image
 from serving import SlowEngine
