@@ -1,5 +1,6 @@
 """The commands train, average, import, evaluate and info: they make weights, measure them, and say what they are."""
 
+import argparse
 import signal
 from dataclasses import replace
 from datetime import datetime
@@ -15,8 +16,9 @@ from ddim.media.images import save_picture
 from ddim.model.imported import TUTORIAL_IMAGE_SIZE
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
 from ddim.runs.folder import folder_of
-from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
-from ddim.training.processes import Group
+from ddim.training.config import DISTILLATION, PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
+from ddim.training.distill_config import DistillConfig, distillation_of_run
+from ddim.training.processes import UNNAMED, Group
 from ddim.training.train import train
 
 
@@ -26,8 +28,7 @@ def add_train(commands: Any) -> None:
         "train", help="train weights", description="Train weights of your own. Everything goes into RUNS_DIR/RUN."
     )
     parser.set_defaults(command=_train)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
-    parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
+    add_run(parser)
     parser.add_argument("--resume", action="store_true", help="Go on with RUN from its last checkpoint and options.")
     parser.add_argument(
         "--accept-changed-data", action="store_true", help="Go on although the pictures are not those of before."
@@ -38,24 +39,45 @@ def add_train(commands: Any) -> None:
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
-    folder = folder_of(runs_dir, run)
     group = from_options(Group, {name: options.pop(name) for name in options_of(Group) if name in options})
-    if not resume and any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
-        raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
-    if resume:
-        if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
-            changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
-            raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
-        before = config_of_run(folder)
-        config = replace(before, **options)
-        if config.epochs != before.epochs and config.learning_rate_decay != "none":
-            show_last(
-                f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again."
-            )
-    else:
+    if not resume:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data, group)
-    show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
+        return run_training(config, new_run(runs_dir, run), group=group)
+    folder = folder_of(runs_dir, run)
+    if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
+        changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
+        raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
+    before = config_of_run(folder)
+    config = replace(before, **options)
+    if config.epochs != before.epochs and config.learning_rate_decay != "none":
+        show_last(f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again.")
+    return run_training(config, folder, accept_changed_data, distillation_of_run(folder), group)
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which run it is."""
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
+    parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
+
+
+def new_run(runs_dir: Path, run: str) -> Path:
+    """The folder of a run that is to begin. Raises UserError if it has begun already, or cannot be called so."""
+    folder = folder_of(runs_dir, run)
+    if any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
+        raise UserError(f"The run {folder} exists: resume it with train --resume, or choose another name with --run.")
+    return folder
+
+
+def run_training(
+    config: TrainConfig,
+    folder: Path,
+    accept_changed_data: bool = False,
+    distillation: DistillConfig | None = None,
+    group: Group = UNNAMED,
+) -> int:
+    """Train, say how it ended, and return the exit code."""
+    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data, distillation, group)
+    show_last(f"{folder}: {'stopped, go on with train --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 
 
@@ -149,6 +171,8 @@ def _info(weights: str) -> int:
     )
     if model.classes:
         print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
+    if DISTILLATION in card:
+        print(f"distilled: from {card[DISTILLATION]['teacher']}, for {card['num_steps']} steps of {card['solver']}")
     if "imported" in card:
         print(f"imported: {card['imported']['network']} of {card['imported']['file']}")
     kid = card.get("kid", {})

@@ -1,5 +1,6 @@
 """The tab Interpolate as its visitors meet it."""
 
+import re
 from urllib.parse import urlencode
 
 import numpy as np
@@ -66,8 +67,8 @@ def test_a_walk_is_seen_as_it_forms_and_then_plays(interpolate, slow_engine):
 
 def test_escape_stops_a_walk(interpolate, slow_engine):
     tab = interpolate("?tab=interpolate&seeds=3,8&frames=7&num_steps=90")
-    tab.keyboard.press("Control+Enter")
     slow_engine.wait_for(num_images=7, calls=4)
+    visible(tab, ".status").get_by_text(re.compile("^Step [0-9]+ of 90")).wait_for()
     tab.keyboard.press("Escape")
     visible(tab, ".status").get_by_text("Stopped.").wait_for()
     assert slow_engine.has_stopped(num_images=7)
@@ -123,7 +124,7 @@ def wait_for_exact(tab, across, down):
     visible(tab, ".blend").wait_for(state="hidden")
 
 
-def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(interpolate, tmp_path):
+def test_a_click_on_the_plane_shows_that_point_and_its_address_makes_it_again(interpolate, tmp_path):
     tab = interpolate(PLANE)
     tab.keyboard.press("Control+Enter")
     visible(tab, ".status").get_by_text("9 pictures with 3 network evaluations").wait_for()
@@ -149,8 +150,8 @@ def test_a_click_on_the_plane_shows_that_point_and_the_keyboard_makes_it_again(i
     again = interpolate(address[address.index("?") :])
     assert again.get_by_label("number input for Across").input_value() == str(across)
     assert again.get_by_label("number input for Down").input_value() == str(down)
-    visible(again, "button").get_by_text("Show this point").press("Enter")
     visible(again, ".plane-point img").wait_for()
+    assert visible(again, ".plane-sheet img").count() == 0
     pictures = [pixels_of(one, ".plane-point img", tmp_path / "point.png") for one in (tab, again)]
     np.testing.assert_array_equal(*pictures)
 

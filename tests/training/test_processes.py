@@ -139,7 +139,7 @@ def test_a_stop_asked_of_one_stops_all_after_the_same_batch(tmp_path, dataset):
     processes[1].send_signal(signal.SIGTERM)
     ends = ends_of(processes)
     assert [code for code, _ in ends] == [0, 0], ends
-    assert all(f"{run}: stopped, go on with --resume" in errors for _, errors in ends)
+    assert all(f"{run}: stopped, go on with train --resume" in errors for _, errors in ends)
     status = read_status(run)
     assert status.state == STOPPED
     assert (run / "checkpoints" / f"step_{status.step:08d}").is_dir()
