@@ -21,7 +21,7 @@ from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.unet import Form, build_unet
 from ddim.model.weights import BEST, save
 from ddim.runs.folder import cut_metrics
-from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot, update_average
+from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot
 from ddim.training.checkpoints import Progress, Variables, restore_checkpoint, save_checkpoint
 from ddim.training.config import TrainConfig
 from ddim.training.denoising import Denoising
@@ -32,6 +32,7 @@ from ddim.training.examples import Batches
 from ddim.training.learning import AfterEachBatch, compile_losses, diverged, new_optimizer, optimizer_state
 from ddim.training.processes import ALONE, Member
 from ddim.training.report import Report
+from ddim.training.running_averages import arrays_of, new_average, update_average
 from ddim.training.stopping import StopRequest
 from ddim.training.validation import Kids, kid_meter, measuring_order, save_samples, validation_losses
 
@@ -75,9 +76,6 @@ class Trainer:
         self.config = replace(config, model=self.model.config)
         with self.devices():
             self._build_learner()
-        self.averages = [
-            [np.array(weight) for weight in self.network.get_weights()] for _ in config.average_lengths or (None,)
-        ]
 
         # Measures.
         self.examples_at = self.subject.training_examples(pictures, config.epochs * self.steps_per_epoch, member)
@@ -103,6 +101,7 @@ class Trainer:
         self.optimizer = new_optimizer(config, total_steps, loss_scaling=precision == "mixed_float16")
         self.optimizer.build(self.learner.trainable_variables)
         compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
+        self.averages = [new_average(self.network) for _ in config.average_lengths or (None,)]
 
     def run_epochs(self) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
@@ -140,7 +139,7 @@ class Trainer:
     def _validation_losses(self) -> dict[str, float]:
         """Those of the average. Raises FloatingPointError if training diverged: such weights are not worth keeping."""
         self.report.show(f"epoch {self.progress.epochs_done + 1}/{self.config.epochs}  measuring")
-        self.model.network.set_weights(self.averages[0])
+        self.model.network.set_weights(arrays_of(self.averages[0]))
         losses = self.measure_losses()
         if not math.isfinite(losses["val_loss"]):
             raise FloatingPointError(diverged(f"The validation loss is {losses['val_loss']}", self.progress.step))
@@ -156,7 +155,8 @@ class Trainer:
 
         progress.epochs_done = epoch
         if self.config.average_lengths and epoch % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
-            save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
+            arrays = [arrays_of(average) for average in self.averages]
+            save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, arrays)
 
         measure = kids.page_kid if kids else val_losses["val_loss"]
         if progress.best is None or measure < progress.best:
