@@ -61,7 +61,7 @@ class Report:
 
     @property
     def seconds_per_step(self) -> float | None:
-        """The median of the last steps, in which one that compiles once more or saves does not count; None without any."""
+        """The median of the last steps, so that one that compiles once more or saves does not count."""
         return median_low(self.step_seconds) if self.step_seconds else None
 
     def epoch(self, progress: Progress, metrics: dict[str, float | None]) -> None:
