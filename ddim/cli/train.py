@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ddim.cli.terminal import PICTURES, output_file, show, show_last
-from ddim.configuration import add_options, from_options, numbers, options_of
+from ddim.configuration import add_options, from_options, given, numbers, options_of
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
@@ -39,16 +39,16 @@ def add_train(commands: Any) -> None:
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
-    group = from_options(Group, {name: options.pop(name) for name in options_of(Group) if name in options})
+    group = from_options(Group, options)
     if not resume:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
         return run_training(config, new_run(runs_dir, run), group=group)
     folder = folder_of(runs_dir, run)
-    if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
+    if kept := [f"--{name.replace('_', '-')}" for name in options if name not in (*RESUMABLE, *options_of(Group))]:
         changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
         raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
     before = config_of_run(folder)
-    config = replace(before, **options)
+    config = replace(before, **given(TrainConfig, options))
     if config.epochs != before.epochs and config.learning_rate_decay != "none":
         show_last(f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again.")
     return run_training(config, folder, accept_changed_data, distillation_of_run(folder), group)

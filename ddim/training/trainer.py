@@ -77,11 +77,8 @@ class Trainer:
         with self.devices():
             self._build_learner()
 
-        # Measures.
         self.examples_at = self.subject.training_examples(pictures, config.epochs * self.steps_per_epoch, member)
-        batches = self.subject.validation_batches(validation)
-        self.measure_losses = validation_losses(self.model, batches, self.config)
-        self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: config.kid_images])
+        self._prepare_measures(validation)
 
         # Where it stands.
         self.progress = report.progress = restore_checkpoint(run / "checkpoints", self._variables())
@@ -177,6 +174,11 @@ class Trainer:
     def _begin_epoch(self) -> None:
         progress = self.progress
         progress.epoch_began, progress.seconds, progress.loss_sums, progress.loss_count = progress.step, 0.0, {}, 0
+
+    def _prepare_measures(self, validation: Pictures) -> None:
+        batches = self.subject.validation_batches(validation)
+        self.measure_losses = validation_losses(self.model, batches, self.config)
+        self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: self.config.kid_images])
 
     def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids] | None, str]:
         """How KIDs are measured and by which protocol, or None and why it is not."""

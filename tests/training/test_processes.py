@@ -10,6 +10,9 @@ import pytest
 from tiny_runs import epochs_of, last_checkpoint, resume_arguments, start_command, tiny_arguments
 
 import ddim.training.processes
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig
+from ddim.model.unet import build_unet
+from ddim.model.weights import save
 from ddim.runs.folder import FINISHED, STOPPED, read_status, sample_grids
 from ddim.training.processes import Group, Member, await_process_0, joined
 
@@ -78,13 +81,17 @@ def alone(tmp_path_factory, dataset):
     return run
 
 
-def assert_same_run(run, alone):
-    status = read_status(run)
-    assert (status.state, status.step) == (FINISHED, TOTAL_STEPS)
+def assert_same_losses(run, alone):
     for line, expected in zip(epochs_of(run), epochs_of(alone), strict=True):
         assert (line["epoch"], line["step"]) == (expected["epoch"], expected["step"])
         for name in ("loss", "image_loss", "val_loss", "val_image_loss"):
             assert line[name] == pytest.approx(expected[name], rel=1e-4), (name, line["epoch"])
+
+
+def assert_same_run(run, alone):
+    status = read_status(run)
+    assert (status.state, status.step) == (FINISHED, TOTAL_STEPS)
+    assert_same_losses(run, alone)
     arrays, expected = last_checkpoint(run), last_checkpoint(alone)
     assert arrays.keys() == expected.keys()
     for name in expected:
@@ -100,6 +107,20 @@ def test_two_processes_that_slurm_starts_learn_what_one_learns(tmp_path, dataset
     ends = ends_of(start_two(arguments_of(dataset, run), told=by_slurm))
     assert [code for code, _ in ends] == [0, 0], ends
     assert_same_run(run, alone)
+
+
+@needs_jax
+@pytest.mark.slow
+def test_two_processes_distil_what_one_distils(tmp_path, dataset, tiny_config, tiny_normalizer):
+    teacher, place = tmp_path / "teacher", ["--runs-dir", str(tmp_path)]
+    save(DiffusionModel(ModelConfig(tiny_config), build_unet(tiny_config), tiny_normalizer), teacher)
+    options = ["--dataset", dataset, "--epochs=2", "--repetitions=1", "--batch-size=8", "--kid-images=0"]
+    distil = ["distill", str(teacher), *place, *options, "--precision=float32", "--warmup-steps=0"]
+    alone = start_command([*distil, "--run=alone"], **JAX)
+    ends = ends_of([alone, *start_two([*distil, "--run=both", "--distribute=data_parallel"])])
+    assert [code for code, _ in ends] == [0, 0, 0], ends
+    assert epochs_of(tmp_path / "both")[-1]["step"] == 8
+    assert_same_losses(tmp_path / "both", tmp_path / "alone")
 
 
 @needs_jax
