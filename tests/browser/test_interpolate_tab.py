@@ -246,6 +246,17 @@ def test_the_plane_is_reached_and_moved_by_keys(interpolate):
     wait_for_address(tab, "across=0.02&down=0.98")
 
 
+def test_the_point_that_the_sliders_say_is_shown_by_enter(interpolate):
+    tab = interpolate(f"{PLANE}&across=0.25&down=0.75")  # no plane is needed for it
+    button = visible(tab, "button").get_by_text("Show this point")
+    button.focus()
+    tab.keyboard.press("Enter")
+    wait_for_exact(tab, 0.25, 0.75)
+    wait_for_address(tab, "across=0.25&down=0.75")
+    assert visible(tab, ".plane-sheet img").count() == 0
+    assert button.evaluate("one => one === document.activeElement")
+
+
 def test_the_sliders_move_the_ring(interpolate):
     tab, box = make_plane(interpolate)
     tab.get_by_label("number input for Across").fill("0.25")
@@ -279,6 +290,13 @@ def test_each_mode_shows_its_own_settings_and_brings_seeds_to_begin_with(interpo
     tab.get_by_label("Walk from seed to seed").check()
     frames.wait_for()
     assert seeds.input_value() == "7,8"
+
+
+def test_an_address_of_a_plane_without_seeds_brings_seeds_to_begin_with(interpolate):
+    tab = interpolate("?tab=interpolate&mode=plane&size=2&num_steps=1")
+    tab.wait_for_function("document.querySelector('.interpolate .settings textarea').value === '3,8,21,5'")
+    visible(tab, ".run-button").click()
+    visible(tab, ".status").get_by_text("4 pictures with 1 network evaluations").wait_for()
 
 
 @pytest.mark.parametrize("mode", ["walk", "plane"])

@@ -26,8 +26,13 @@ WHY_SPHERE = (
 WHY_NO_ETA = "Eta is 0 here: with fresh noise, neighbours would differ by chance, not by their place."
 NUM_CORNERS = 4
 
-# Seeds to begin with; in the browser, those of the mode that is left become those of the one that is chosen.
+# Seeds to begin with; in the browser, those of the mode that is left become those of the one that is chosen. An address
+# may choose the plane alone, which the seeds of a walk would not do for.
 FIRST_SEEDS = {"walk": "3,8", "plane": "3,8,21,5"}
+BRING_CORNERS = f"""(mode, seeds) => {{
+    const first = {json.dumps(FIRST_SEEDS)};
+    return mode === "plane" && seeds === first.walk ? first.plane : seeds;
+}}"""
 CHANGE_FIRST_SEEDS = f"""(mode, seeds) => {{
     const first = {json.dumps(FIRST_SEEDS)};
     return Object.values(first).includes(seeds) ? first[mode] : seeds;
@@ -70,6 +75,7 @@ def lay_out(runs_dir: str) -> Controls:
         sampling = controls.sampling_controls(weights, controls.PRESETS, without=("eta", "variance"))
     gr.Markdown(WHY_NO_ETA, elem_classes="note")
     _wire_classes(between_classes, seeds, weights)
+    mode.change(None, [mode, seeds], seeds, js=BRING_CORNERS, **PRIVATE)
     mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **PRIVATE)
     return Controls(mode, seeds, walk, size, weights, sampling)
 
