@@ -4,6 +4,7 @@ const [canvas, play, position, place, speed] = ["canvas", ".play", ".position", 
   element.querySelector(one),
 );
 const context = canvas.getContext("2d");
+const DRAG = 5; // pixels that a pointer moves before it is no click any more
 
 let film = null; // the value whose sheet is loaded
 let sheet = null;
@@ -11,6 +12,8 @@ let index = 0;
 let playing = false;
 let waited = 0; // milliseconds that the frame has been shown
 let before = 0; // when the browser painted last
+let pressed = null; // where on the film the pointer was pressed
+let isDragged = false; // since it was pressed
 
 function show(next) {
   index = Math.max(0, Math.min(next, film.num_frames - 1));
@@ -92,6 +95,23 @@ play.addEventListener("click", () => {
   if (!playing && !film.repeat && index === film.num_frames - 1) show(0);
   setPlaying(!playing);
 });
+// From edge to edge of the film lie all its frames.
+function drag(event) {
+  if (pressed === null || film === null) return;
+  if (!isDragged && Math.abs(event.clientX - pressed) < DRAG) return;
+  isDragged = true;
+  canvas.setPointerCapture(event.pointerId);
+  const { left, width } = canvas.getBoundingClientRect();
+  stepTo(Math.round(((event.clientX - left) / width) * (film.num_frames - 1)));
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  isDragged = false;
+  pressed = event.button === 0 && event.isPrimary ? event.clientX : null;
+});
+canvas.addEventListener("pointermove", drag);
+for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => (pressed = null));
+canvas.addEventListener("click", (event) => isDragged && event.stopImmediatePropagation(), true);
 position.addEventListener("input", () => stepTo(position.valueAsNumber));
 element.addEventListener("film-seek", (event) => stepTo(event.detail.index));
 watch("value", take);

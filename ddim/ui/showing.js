@@ -5,6 +5,7 @@ const TO_BE_SENT = 250; // milliseconds in which a picture that opens a tab pres
 const touched = new Set(); // tabs in which the visitor or an address has asked for something
 const greeted = new Set(); // kinds of results that were shown before anything was asked for
 let isStopped = false; // by its button, which Gradio does not tell from a failure
+let beginning = Infinity; // when what was begun last began, until the server knows of it
 let isRestored = false; // what the address asked for when the page was opened
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -26,8 +27,29 @@ async function make(tab, press = "run-button") {
 }
 
 /** What is made begins, and then ends: whether it was stopped. */
-const begin = () => (isStopped = false);
+const begin = () => {
+  isStopped = false;
+  beginning = performance.now();
+};
 const wasStopped = () => isStopped;
+
+// Gradio stops only what the server has answered for: a press that comes before waits for that.
+new PerformanceObserver((list) => {
+  for (const { name, startTime } of list.getEntries()) {
+    if (name.includes("/queue/join") && startTime >= beginning) beginning = Infinity;
+  }
+}).observe({ type: "resource" });
+document.addEventListener("click", async (event) => {
+  const stop = event.target.closest(".stop-button");
+  if (!stop) return;
+  isStopped = true;
+  if (beginning === Infinity) return;
+  event.stopPropagation();
+  for (let waited = 0; beginning < Infinity && waited < PATIENCE; waited += PAUSE) await pause(PAUSE);
+  beginning = Infinity;
+  await pause(PAUSE); // in which the answer is read
+  stop.click();
+}, true);
 
 /** Have the address bar say how to make what is shown, so that a reload brings it back. */
 function follow(tab, address) {
@@ -69,7 +91,6 @@ document.addEventListener("click", ({target}) => {
   const tab = target.closest("[data-make]")?.dataset.make;
   if (tab) make(tab);
 });
-document.addEventListener("click", ({target}) => (isStopped ||= target.closest(".stop-button") !== null), true);
 document.addEventListener("click", ({target}) => {
   const tab = target.closest(".run-button")?.closest("[id^=tab-]");
   if (tab) touched.add(tab.id.slice("tab-".length));

@@ -115,7 +115,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
             yield shown._replace(film=moment.drawn, status=moment.progress)
         made = export.Made(np.stack(frames), recipe, [])
         shown = shown._replace(
-            film=player.film(made.frames, ExportConfig(), **_about(numbers)),
+            film=_film(made.frames, numbers),
             status=f"{moment.step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
             made=made,
         )
@@ -132,15 +132,19 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
 def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -> View:
     """What is shown of guesses; the noise is told from them nearly, which is not enough for a file to be taken away."""
     steps = list(replay(model, recipe, pictures))
-    film = player.film(np.stack([frame_of(step) for step in steps]), ExportConfig(), **_about(recipe.seeds))
+    film = _film(np.stack([frame_of(step) for step in steps]), recipe.seeds)
     shown = View(film, recipe.to_json(), None, None, gr.skip(), recipe)
     return _completed(shown, recipe, pictures[-len(recipe.seeds) :], [noises_of(model, step) for step in steps])
 
 
 def _completed(shown: View, recipe: Recipe, finished: np.ndarray, noises: Sequence[np.ndarray]) -> View:
     """With what is brought after the film: finished pictures (B, H, W, 3) uint8 and the noise of each step."""
-    steps = inside_step.steps_of(recipe.config, _labels(recipe.seeds), player.sheet(np.stack(noises)))
+    steps = inside_step.steps_of(recipe.config, _labels(recipe.seeds), player.sheet(np.stack(noises), is_noisy=True))
     return shown._replace(gallery=controls.captioned(finished, recipe.pictures()), steps=steps)
+
+
+def _film(frames: np.ndarray, seeds: Sequence[int]) -> dict[str, Any]:
+    return player.film(frames, ExportConfig(), **_about(seeds), is_noisy=True)
 
 
 def _about(seeds: Sequence[int]) -> dict[str, str]:
