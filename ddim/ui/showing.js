@@ -6,6 +6,7 @@ const touched = new Set(); // tabs in which the visitor or an address has asked 
 const greeted = new Set(); // kinds of results that were shown before anything was asked for
 let isStopped = false; // by its button, which Gradio does not tell from a failure
 let beginning = Infinity; // when what was begun last began, until the server knows of it
+let begun = null; // what the address bar says while that is being made, and what it said before
 let isRestored = false; // what the address asked for when the page was opened
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -26,12 +27,10 @@ async function make(tab, press = "run-button") {
   isRestored = true;
 }
 
-/** What is made begins, and then ends: whether it was stopped. */
 const begin = () => {
   isStopped = false;
   beginning = performance.now();
 };
-const wasStopped = () => isStopped;
 
 // Gradio stops only what the server has answered for: a press that comes before waits for that.
 new PerformanceObserver((list) => {
@@ -59,6 +58,21 @@ function follow(tab, address) {
   const url = new URL(address || `?tab=${tab}`, window.location.href);
   if (told.has("__theme")) url.searchParams.set("__theme", told.get("__theme"));
   history.replaceState(history.state, "", url.search.replaceAll("%2C", ",").replaceAll("%3A", ":"));
+}
+
+/** Have it say what was begun, so that a reload brings these settings back, even when the connection was lost. */
+function started(tab, names, values) {
+  const told = new URLSearchParams({tab});
+  for (const [place, name] of names.entries()) if (String(values[place] ?? "")) told.set(name, values[place]);
+  const before = window.location.search;
+  follow(tab, `?${told}`);
+  begun = {before, now: window.location.search};
+}
+
+/** What was begun came to nothing, so it says again what it said before. Returns whether it was stopped. */
+function ended() {
+  if (window.location.search === begun?.now) history.replaceState(history.state, "", begun.before || "?");
+  return isStopped;
 }
 
 const made = (tab, address) => {
@@ -99,4 +113,4 @@ document.addEventListener("click", ({target}) => {
 /** Whether the page shows what its address asks for, or is making it. */
 const isSettled = () => isRestored;
 
-window.playground = {make, begin, wasStopped, made, opened, settle, askFirst, isSettled};
+window.playground = {make, begin, started, ended, made, opened, settle, askFirst, isSettled};

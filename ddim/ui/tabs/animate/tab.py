@@ -77,7 +77,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     made = [reproduce.describe_run(animated, column)]
     first = [view.film, view.gallery, view.steps, column.address, column.snippet, column.recipe]
     first_results = {"animate": reproduce.FirstResult(_first_result, view, run.start)}
-    return reproduce.Tab(settings, column, made, [run.status], results, first, first_results=first_results)
+    return reproduce.Tab(settings, column, made, [run], results, first, first_results=first_results)
 
 
 def read_seeds(value: Any) -> str:

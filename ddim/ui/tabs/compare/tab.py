@@ -81,7 +81,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     made = [reproduce.describe_run(compared, column)]
     first = [view.gallery, view.table, view.sentence, view.plot, column.address, column.snippet, column.recipe]
     first_results = {"compare": reproduce.FirstResult(_first_result, view, run.start)}
-    return reproduce.Tab(of_tab, column, made, [run.status], results, first, first_results=first_results)
+    return reproduce.Tab(of_tab, column, made, [run], results, first, first_results=first_results)
 
 
 def save(made: Made, folder: Path, suffix: str, config: ExportConfig) -> Path:

@@ -86,7 +86,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     reproduce.follow_gallery(view.gallery, view.recipe_of_all, column)
     made = [reproduce.describe_run(generated, column)]
     first = [gallery, column.address, column.snippet, column.recipe]
-    return reproduce.Tab(settings, column, made, [run.status], results, first, guide)
+    return reproduce.Tab(settings, column, made, [run], results, first, guide)
 
 
 def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, runs_dir: str) -> Dependency:
