@@ -66,20 +66,32 @@ function stepTo(next) {
   show(next);
 }
 
+function lay({ width, height, alt_text }) {
+  [canvas.width, canvas.height] = [width, height];
+  canvas.parentElement.style.setProperty("--aspect", width / height);
+  canvas.setAttribute("aria-label", alt_text);
+  showFilm(true);
+}
+
+function showFilm(yes) {
+  element.querySelector(".film").hidden = !yes;
+  element.querySelector(".no-film").hidden = yes;
+}
+
 async function take() {
   const value = props.value;
   if (!value?.sheet) {
     film = null;
     setPlaying(false);
+    showFilm(false);
   } else {
+    if (film === null) lay(value); // so that nothing below it moves when its pictures are there
     const picture = new Image();
     picture.src = value.sheet.url;
     await picture.decode();
     if (value.sheet.url !== props.value?.sheet?.url) return; // a later one has come meanwhile
     [film, sheet] = [value, picture];
-    [canvas.width, canvas.height] = [film.width, film.height];
-    canvas.parentElement.style.setProperty("--aspect", film.width / film.height);
-    canvas.setAttribute("aria-label", film.alt_text);
+    lay(film);
     position.max = film.num_frames - 1;
     const forms = film.at !== null;
     for (const control of [play, position, speed]) control.disabled = forms;
@@ -87,11 +99,10 @@ async function take() {
     show(forms ? film.at : moves ? 0 : film.num_frames - 1);
     setPlaying(moves);
   }
-  element.querySelector(".film").hidden = film === null;
-  element.querySelector(".no-film").hidden = film !== null;
 }
 
 play.addEventListener("click", () => {
+  if (film === null) return; // its pictures are on their way
   if (!playing && !film.repeat && index === film.num_frames - 1) show(0);
   setPlaying(!playing);
 });

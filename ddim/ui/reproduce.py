@@ -11,7 +11,6 @@ from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, selected_of
 from ddim.ui.run_button import RunButton
 from ddim.ui.settings import Settings, address_of
@@ -104,8 +103,7 @@ def describe_after(event: Any, column: Column) -> Dependency:
     """Wire: after this event, a method such as `generated.success`, say how to make what `column.recipe` holds."""
 
     def describe(told: dict[str, Any] | None) -> tuple[str | None, gr.Code]:
-        with errors_shown():
-            return described(column, Recipe.from_json(told) if told else None)
+        return described(column, Recipe.from_json(told) if told else None)
 
     said = event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
     return said.then(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)

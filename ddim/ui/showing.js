@@ -10,19 +10,18 @@ let begun = null; // what the address bar says while that is being made, and wha
 let isRestored = false; // what the address asked for when the page was opened
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const inSight = (tab, selector) =>
-  [...document.querySelectorAll(`#tab-${tab} ${selector}`)].find((one) => one.checkVisibility());
+const inTab = (tab, selector) => window.playground.inSight(`#tab-${tab} ${selector}`);
 
 /** Make what the controls of a tab ask for, by a button of its own, in place of what it is making; no tab is none. */
 async function make(tab, press = "run-button") {
   if (tab) touched.add(tab);
-  const before = tab ? inSight(tab, ".stop-button") : null;
+  const before = tab ? inTab(tab, ".stop-button") : null;
   before?.click();
   for (let waited = 0; tab && waited < PATIENCE; waited += PAUSE) {
     await pause(PAUSE); // for what the controls show and hide
-    const button = inSight(tab, `.${press}`);
+    const button = inTab(tab, `.${press}`);
     button?.click();
-    if (button || (!before && inSight(tab, ".stop-button"))) break; // or the visitor was quicker
+    if (button || (!before && inTab(tab, ".stop-button"))) break; // or the visitor was quicker
   }
   isRestored = true;
 }
@@ -89,7 +88,7 @@ async function settle() {
 
 /** The weights whose first result of a kind a tab shall show: once, and in place of nothing else. */
 function askFirst(tab, weights, kind = tab) {
-  const isFree = !touched.has(tab) && inSight(tab, ".run-button") && !inSight(tab, ".show-these");
+  const isFree = !touched.has(tab) && inTab(tab, ".run-button") && !inTab(tab, ".show-these");
   if (!isFree || greeted.has(kind)) return "";
   greeted.add(kind);
   return weights;
@@ -98,8 +97,7 @@ function askFirst(tab, weights, kind = tab) {
 // Gradio then hears no button, and loads the page anew as soon as it can: the address bar has what was shown.
 const LOST = "Connection to the server was lost";
 const isLost = () => [...document.querySelectorAll(".toast-body")].some((one) => one.textContent.includes(LOST));
-const watch = () => document.body.classList.toggle("connection-lost", isLost());
-new MutationObserver(watch).observe(document.documentElement, {childList: true, subtree: true});
+window.playground.whenChanged(() => document.body?.classList.toggle("connection-lost", isLost()));
 
 document.addEventListener("click", ({target}) => {
   const tab = target.closest("[data-make]")?.dataset.make;
@@ -113,4 +111,4 @@ document.addEventListener("click", ({target}) => {
 /** Whether the page shows what its address asks for, or is making it. */
 const isSettled = () => isRestored;
 
-window.playground = {make, begin, started, ended, made, opened, settle, askFirst, isSettled};
+Object.assign(window.playground, {make, begin, started, ended, made, opened, settle, askFirst, isSettled});

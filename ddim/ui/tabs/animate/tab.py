@@ -18,7 +18,7 @@ from ddim.model.diffusion_model import DiffusionModel
 from ddim.notation import written_numbers
 from ddim.ui import controls, export, gallery, history, live_view, player, reading, reproduce, run_button
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model, suited
+from ddim.ui.models import load_suited
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
 from ddim.ui.tabs.animate import inside_step, tour
 
@@ -91,8 +91,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
         numbers, config = parse_seeds(seeds, 1, MAX_IMAGES), reading.read_config(**sampling)
         check_film(numbers, config)
         check_work(len(numbers), config.nfe)
-        model = load_model(weights, runs_dir)
-        config = suited(config, model)
+        model, config = load_suited(weights, runs_dir, config)
         height, width, _ = model.image_shape
         player.check_size(config.num_steps, 2 * height, len(numbers) * width)
         recipe = Recipe("animate", Weights.of(model), config, numbers)

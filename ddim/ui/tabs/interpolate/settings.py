@@ -11,7 +11,6 @@ from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
 from ddim.ui import controls
-from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.models import class_names_of
 from ddim.ui.reading import read_number, read_switch
@@ -84,17 +83,16 @@ def _wire_classes(between_classes: gr.Button, seeds: gr.Textbox, weights: gr.Dro
     """Where weights have classes, a button gives each seed one of its own."""
 
     def with_classes(held: str, weights: str) -> str:
-        with errors_shown():
-            stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
-            if len(names) < len(stops):
-                raise UserError(f"{weights} knows {len(names)} species, too few for {len(stops)} seeds.")
+        stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
+        if len(names) < len(stops):
+            raise UserError(f"{weights} knows {len(names)} species, too few for {len(stops)} seeds.")
         return Stops(stops, tuple(random.sample(names, k=len(stops)))).written()
 
-    def is_shown(weights: str) -> gr.Button:
-        return gr.Button(visible=len(controls.class_choices(weights)) > MAX_STOPS)
+    def has_enough(weights: str) -> bool:
+        return len(controls.class_choices(weights)) > MAX_STOPS
 
-    between_classes.visible = is_shown(weights.value).visible
-    weights.change(is_shown, weights, between_classes, **PRIVATE)
+    between_classes.visible = has_enough(weights.value)  # here, gr.Button would lay out another one
+    weights.change(lambda weights: gr.Button(visible=has_enough(weights)), weights, between_classes, **PRIVATE)
     between_classes.click(with_classes, [seeds, weights], seeds, **REFUSING)
 
 
