@@ -38,8 +38,8 @@ function mend() {
   for (const code of document.querySelectorAll(".cm-scroller[tabindex='-1']")) code.tabIndex = 0; // keys scroll it too
 }
 
-new MutationObserver(() => {
+window.playground.whenChanged(() => {
   if (document.body && !corner.isConnected) document.body.append(corner);
   mend();
   speak();
-}).observe(document, { attributeFilter: ["aria-label"], characterData: true, childList: true, subtree: true });
+});

@@ -1,8 +1,10 @@
 """What chats, search engines and browsers show of the page before it is open: title, description, picture and icon.
 
-Robots of chats run no scripts, so all of it is in the first HTML, in place of what Gradio says of itself there.
+Robots of chats run no scripts, so all of it is in the first HTML, in place of what Gradio says of itself there. That
+HTML has all of the page in it, and goes out compressed.
 """
 
+import gzip
 import html
 import io
 import re
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -72,12 +74,17 @@ def shown(app: Any) -> Callable[..., Awaitable[None]]:
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            body = _with_own_head(body)
-            MutableHeaders(scope=start)["Content-Length"] = str(len(body))
+            body, headers = _with_own_head(body), MutableHeaders(scope=start)
+            headers.add_vary_header("Accept-Encoding")
+            if is_compressed and "content-encoding" not in headers:
+                body = gzip.compress(body, compresslevel=5)
+                headers["Content-Encoding"] = "gzip"
+            headers["Content-Length"] = str(len(body))
             await send(start)
             await send({"type": "http.response.body", "body": body})
 
         is_read = scope["type"] == "http" and scope["method"] == "GET"
+        is_compressed = is_read and "gzip" in Headers(scope=scope).get("accept-encoding", "")
         await app(scope, receive, send_with_head if is_read else send)
 
     return pass_on

@@ -18,7 +18,6 @@ from ddim.errors import UserError
 from ddim.making.recipe import Recipe
 from ddim.model.weights import available
 from ddim.ui import species
-from ddim.ui.edge import errors_shown
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model, own_settings
@@ -138,8 +137,7 @@ def sampling_controls(
     own_fields = [name for name in first if name in fields]
 
     def settings_of_weights(weights: str) -> list[Any]:
-        with errors_shown():
-            own = {**usual, **own_settings(weights, default.solver)}
+        own = {**usual, **own_settings(weights, default.solver)}
         return [own[name] for name in own_fields]
 
     # `input`, not `change`: an address that names weights brings settings of its own.

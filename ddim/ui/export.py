@@ -25,6 +25,10 @@ KINDS = {
 MAX_BYTES = 5_000_000  # what chats take: a file is enlarged no further unless a visitor wants to
 MARGIN = 0.9  # how large is guessed
 SECONDS_KEPT = 3600  # what was made, in the memory of the server
+# In the browser, so that nobody asks for what nobody sees: where this fails, `success` does not follow.
+GO_ON_IF_OPEN = """() => {
+    if (!document.querySelector("#%s > .label-wrap.open")) throw new Error("The panel is closed.");
+}"""
 ENLARGEMENTS = [("Pixels stay square", "nearest"), ("Smooth, by Lanczos", "lanczos")]
 
 
@@ -54,6 +58,7 @@ def lay_out(default: ExportConfig, suffixes: tuple[str, ...] = tuple(KINDS), tit
     """Lay out the panel for these kinds of files."""
     fields: dict[str, Any] = {}
     with gr.Accordion(title, open=False) as panel:
+        panel.elem_id = f"export-{panel._id}"
         choices = [(KINDS[suffix], suffix) for suffix in suffixes]
         suffix = gr.Dropdown(choices, value=suffixes[0], label="Kind of file", filterable=False)
         fields["factor"] = gr.Slider(1, 16, value=default.factor, step=1, label="Enlarged by", buttons=[])
@@ -110,11 +115,11 @@ def wire(
 
 def _wire_size(export: Export, made: gr.State | gr.Dropdown) -> None:
     """While the panel is open, tell about how large the file will be, and enlarge by no more than chats take."""
-    is_open, factor = gr.State(False), export.fields["factor"]
+    factor = export.fields["factor"]
     most = factor.value
 
-    def fit(made: Made | None, is_open: bool, suffix: Any, **choices: Any) -> list[Any]:
-        if made is None or not is_open:
+    def fit(made: Made | None, suffix: Any, **choices: Any) -> list[Any]:
+        if made is None:
             return [gr.skip(), ""]
         config = replace(read_choices(suffix, **choices), factor=most)
         fitting, size = largest_factor(made.frames, suffix, config, int(MARGIN * MAX_BYTES))
@@ -123,15 +128,13 @@ def _wire_size(export: Export, made: gr.State | gr.Dropdown) -> None:
     def tell(made: Made | None, suffix: Any, **choices: Any) -> str:
         return told(estimate_size(made.frames, suffix, read_choices(suffix, **choices))) if made else ""
 
-    choices = {"suffix": export.suffix, **export.fields}
     options: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
     options |= {"concurrency_id": "files", "concurrency_limit": 2}
-    inputs = {"made": made, "is_open": is_open, **choices}
-    opened = export.panel.expand(lambda: True, None, is_open, **PRIVATE)
-    export.panel.collapse(lambda: False, None, is_open, **PRIVATE)
-    for event in (opened.then, made.change, export.suffix.select):
+    inputs = {"made": made, "suffix": export.suffix, **export.fields}
+    made_in_sight = made.change(None, None, None, js=GO_ON_IF_OPEN % export.panel.elem_id, **PRIVATE)
+    export.panel.collapse(None, None, export.size, js="() => ''", **PRIVATE)  # it may be of something else by then
+    for event in (export.panel.expand, made_in_sight.success, export.suffix.select):
         event(named(fit, inputs), list(inputs.values()), [factor, export.size], **options)
-    inputs = {"made": made, **choices}
     for name in ("factor", "enlargement", "lossless"):
         export.fields[name].input(named(tell, inputs), list(inputs.values()), export.size, **options)
 

@@ -1,5 +1,5 @@
 // Gradio calls each picture of a gallery "Thumbnail 3 of 16". What names it is its caption, which is in the grid alone.
-new MutationObserver(() => {
+window.playground.whenChanged(() => {
   for (const gallery of document.querySelectorAll(".gallery")) {
     const names = [...gallery.querySelectorAll(".caption-label")].map((one) => one.textContent.trim());
     for (const row of gallery.querySelectorAll(".grid-container, .thumbnails")) {
@@ -9,4 +9,4 @@ new MutationObserver(() => {
       }
     }
   }
-}).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-label"] });
+});

@@ -22,11 +22,14 @@ from ddim.media.images import to_pil
 from ddim.ui import sweeping
 
 
-def save_sheet(sheet: Image.Image) -> str:
-    """Write a sheet that is only looked at for a moment as a PNG and return its path."""
-    with tempfile.NamedTemporaryFile(dir=_made_cache(), suffix=".png", delete=False) as file:
-        # Quick, and hardly larger than it need be: noise does not compress.
-        sheet.save(file, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
+def save_sheet(sheet: Image.Image, is_exact: bool = True) -> str:
+    """Write a sheet that is only looked at as a PNG, or else as a JPEG with all its colours, and return its path."""
+    suffix = ".png" if is_exact else ".jpg"
+    with tempfile.NamedTemporaryFile(dir=_made_cache(), suffix=suffix, delete=False) as file:
+        if is_exact:  # quick, and hardly larger than it need be: noise does not compress
+            sheet.save(file, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
+        else:
+            sheet.save(file, format="JPEG", quality=90, subsampling=0)
     return file.name
 
 

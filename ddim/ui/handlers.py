@@ -1,4 +1,4 @@
-"""How events of the page call Python: with their inputs by name, and with what goes wrong shown to the visitor."""
+"""How events of the page call Python: with their inputs by name. What goes wrong, `edge.guard` shows to the visitor."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,6 @@ from typing import Any
 from gradio.components import Component
 
 from ddim.errors import UserError
-from ddim.ui.edge import errors_shown
 
 # What only the page asks for, and nobody waits for.
 PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -26,16 +25,14 @@ def selected_of(items: Any, place: Any) -> Any:
 def named(handler: Callable[..., Any], inputs: Mapping[str, Component]) -> Callable[..., Any]:
     """The handler as Gradio calls it, with the values of `inputs` in their order. It gets them by their names.
 
-    These are the parameters of the API as well. What goes wrong is shown as in `errors_shown`.
+    These are the parameters of the API as well.
     """
 
     def call(*values: Any) -> Any:
-        with errors_shown():
-            return handler(**dict(zip(inputs, values, strict=True)))
+        return handler(**dict(zip(inputs, values, strict=True)))
 
     def generate(*values: Any) -> Iterator[Any]:
-        with errors_shown():
-            yield from handler(**dict(zip(inputs, values, strict=True)))
+        yield from handler(**dict(zip(inputs, values, strict=True)))
 
     shown: Any = generate if inspect.isgeneratorfunction(handler) else call
     shown.__name__, shown.__doc__ = handler.__name__, handler.__doc__

@@ -45,7 +45,7 @@ class Page(NamedTuple):
         """What `updates` are for."""
         components: list[Any] = [self.tabs, self.wanted]
         for tab in self.parts.values():
-            components += [*(setting.control for setting in tab.settings.values()), *tab.statuses, *tab.first]
+            components += [*(setting.control for setting in tab.settings.values()), *_statuses(tab), *tab.first]
         return components
 
     def updates(
@@ -73,7 +73,7 @@ class Page(NamedTuple):
         for one, tab in self.parts.items():
             is_emptied = one == name and count > 0
             updates += settings.updates_of(tab.settings, kept if one == name else {}, self.runs_dir)
-            updates += [showing.asks(name, count) if one == name and asks else gr.skip() for _ in tab.statuses]
+            updates += [showing.asks(name, count) if one == name and asks else gr.skip() for _ in tab.runs]
             updates += [None if is_emptied else gr.skip() for _ in tab.first]
         return updates
 
@@ -97,6 +97,9 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.U
             made.then(None, tab.column.address, None, js=showing.made(name), **PRIVATE)
         for destination, button in tab.column.send.items():
             _wire_sending(button, tab, destination, page)
+        told = {name: setting.control for name, setting in tab.settings.items() if name != "new_seed"}
+        for run in tab.runs:
+            run.start.click(None, list(told.values()), None, js=showing.started(name, told), **PRIVATE)
         _wire_history(tab.history, page)
         if tab.guide:
             _wire_guide(tab.guide, tab, page)
@@ -184,6 +187,10 @@ def _wire_guide(button: gr.Button, sender: Tab, page: Page) -> None:
 
 def _make_after(shown: gr.events.Dependency, page: Page) -> None:
     shown.then(None, page.wanted, None, js=showing.MAKE, **PRIVATE)
+
+
+def _statuses(tab: Tab) -> list[Any]:
+    return [run.status for run in tab.runs]
 
 
 def _adding(tab: Tab) -> dict[str, Any]:

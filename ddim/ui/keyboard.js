@@ -1,7 +1,6 @@
 // What the keys do on the whole page, and where focus goes when what had it disappears.
 
-const visible = (selector, within = document) =>
-  [...within.querySelectorAll(selector)].find((one) => one.checkVisibility());
+const { inSight, whenChanged } = window.playground;
 
 // Ctrl+Enter runs and Esc stops what the visible tab has to run or to stop.
 function runOrStop(event) {
@@ -9,7 +8,7 @@ function runOrStop(event) {
   const meantElsewhere = document.fullscreenElement || event.target.getAttribute("aria-expanded") === "true";
   if (event.repeat || event.defaultPrevented || meantElsewhere) return;
   const runs = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-  const button = visible(runs ? ".run-button" : event.key === "Escape" ? ".stop-button" : "#none");
+  const button = inSight(runs ? ".run-button" : event.key === "Escape" ? ".stop-button" : "#none");
   if (!button || button.disabled) return;
   event.preventDefault();
   button.click();
@@ -51,8 +50,8 @@ document.addEventListener("focusin", ({ target }) => {
   if (preview) chosen = [...preview.querySelectorAll(".thumbnail-item")].findIndex((one) => one.matches(".selected"));
 });
 
-new MutationObserver(() => {
+whenChanged(() => {
   if (left === null || document.activeElement !== document.body) return;
   const picture = left.querySelectorAll(".grid-container .thumbnail-item")[chosen];
-  (picture ?? visible(".run-button, .stop-button", left))?.focus();
-}).observe(document, { childList: true, subtree: true });
+  (picture ?? inSight(".run-button, .stop-button", left))?.focus();
+});

@@ -79,9 +79,12 @@ def own_settings(weights: str, solver: SolverName | None = FEW_STEPS.solver) -> 
     return {**rates, "guidance": 1.0, **nodes, **own}
 
 
-def suited(config: SampleConfig, model: DiffusionModel) -> SampleConfig:
-    """The same, but weights without classes have no guidance, whatever a control that is hidden then may hold."""
-    return config if model.classes else replace(config, guidance=1.0)
+def load_suited(name: str, runs_dir: str, config: SampleConfig) -> tuple[DiffusionModel, SampleConfig]:
+    """`load_model`, and `config` as it suits these weights: those without classes have no guidance, whatever a control
+    that is hidden then may hold.
+    """
+    model = load_model(name, runs_dir)
+    return model, config if model.classes else replace(config, guidance=1.0)
 
 
 def class_names_of(weights: str) -> list[str]:

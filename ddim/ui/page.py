@@ -77,8 +77,8 @@ THEME = gr.themes.Soft(
 
 STYLE, OUTSIDE = Path(__file__).with_name("page.css"), "outside.css"
 
-SCRIPTS = ("keyboard.js", "aria.js", "gallery.js", "showing.js", "history.js", "dropping.js")
-"""In the head, since what is on the page may call the fourth; each keeps its names to itself."""
+SCRIPTS = ("watching.js", "keyboard.js", "aria.js", "gallery.js", "showing.js", "history.js", "dropping.js")
+"""In the head, since what is on the page calls some of them, and all call the first; each keeps its names to itself."""
 
 
 def head() -> str:

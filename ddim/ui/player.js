@@ -4,6 +4,7 @@ const [canvas, play, position, place, speed] = ["canvas", ".play", ".position", 
   element.querySelector(one),
 );
 const context = canvas.getContext("2d");
+const DRAG = 5; // pixels that a pointer moves before it is no click any more
 
 let film = null; // the value whose sheet is loaded
 let sheet = null;
@@ -11,6 +12,8 @@ let index = 0;
 let playing = false;
 let waited = 0; // milliseconds that the frame has been shown
 let before = 0; // when the browser painted last
+let pressed = null; // where on the film the pointer was pressed
+let isDragged = false; // since it was pressed
 
 function show(next) {
   index = Math.max(0, Math.min(next, film.num_frames - 1));
@@ -63,20 +66,32 @@ function stepTo(next) {
   show(next);
 }
 
+function lay({ width, height, alt_text }) {
+  [canvas.width, canvas.height] = [width, height];
+  canvas.parentElement.style.setProperty("--aspect", width / height);
+  canvas.setAttribute("aria-label", alt_text);
+  showFilm(true);
+}
+
+function showFilm(yes) {
+  element.querySelector(".film").hidden = !yes;
+  element.querySelector(".no-film").hidden = yes;
+}
+
 async function take() {
   const value = props.value;
   if (!value?.sheet) {
     film = null;
     setPlaying(false);
+    showFilm(false);
   } else {
+    if (film === null) lay(value); // so that nothing below it moves when its pictures are there
     const picture = new Image();
     picture.src = value.sheet.url;
     await picture.decode();
     if (value.sheet.url !== props.value?.sheet?.url) return; // a later one has come meanwhile
     [film, sheet] = [value, picture];
-    [canvas.width, canvas.height] = [film.width, film.height];
-    canvas.parentElement.style.setProperty("--aspect", film.width / film.height);
-    canvas.setAttribute("aria-label", film.alt_text);
+    lay(film);
     position.max = film.num_frames - 1;
     const forms = film.at !== null;
     for (const control of [play, position, speed]) control.disabled = forms;
@@ -84,14 +99,30 @@ async function take() {
     show(forms ? film.at : moves ? 0 : film.num_frames - 1);
     setPlaying(moves);
   }
-  element.querySelector(".film").hidden = film === null;
-  element.querySelector(".no-film").hidden = film !== null;
 }
 
 play.addEventListener("click", () => {
+  if (film === null) return; // its pictures are on their way
   if (!playing && !film.repeat && index === film.num_frames - 1) show(0);
   setPlaying(!playing);
 });
+// From edge to edge of the film lie all its frames.
+function drag(event) {
+  if (pressed === null || film === null) return;
+  if (!isDragged && Math.abs(event.clientX - pressed) < DRAG) return;
+  isDragged = true;
+  canvas.setPointerCapture(event.pointerId);
+  const { left, width } = canvas.getBoundingClientRect();
+  stepTo(Math.round(((event.clientX - left) / width) * (film.num_frames - 1)));
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+  isDragged = false;
+  pressed = event.button === 0 && event.isPrimary ? event.clientX : null;
+});
+canvas.addEventListener("pointermove", drag);
+for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => (pressed = null));
+canvas.addEventListener("click", (event) => isDragged && event.stopImmediatePropagation(), true);
 position.addEventListener("input", () => stepTo(position.valueAsNumber));
 element.addEventListener("film-seek", (event) => stepTo(event.detail.index));
 watch("value", take);

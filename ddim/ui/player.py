@@ -1,5 +1,6 @@
 """A film in the page: played, dragged and stepped through in the browser, which asks the server for nothing more."""
 
+from mimetypes import guess_type
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,8 @@ from ddim.media.animation import MAX_SHEET_SIDE, ExportConfig
 from ddim.media.images import grid
 from ddim.ui import component
 from ddim.ui.gradio_cache import save_sheet
+
+MAX_NOISE = 300_000  # bytes of pixels
 
 TEMPLATE = """
 <p class="no-film">The film will play here.</p>
@@ -36,22 +39,24 @@ TEMPLATE = """
 def lay_out(elem_id: str | None = None) -> gr.HTML:
     """Lay out a player; its value is a `film`, a `still` of one still forming, or None.
 
-    In the browser its element announces each frame that it shows by a bubbling event `film-frame` with `detail`
-    {index, canvas, film}, where `film` is the value, and goes to the frame that an event `film-seek` with `detail`
-    {index} asks for.
+    Its frames go by as a pointer is dragged across it. In the browser its element announces each frame that it shows
+    by a bubbling event `film-frame` with `detail` {index, canvas, film}, where `film` is the value, and goes to the
+    frame that an event `film-seek` with `detail` {index} asks for.
     """
     return component.lay_out(__file__, TEMPLATE, elem_id=elem_id, elem_classes="player")
 
 
-def film(frames: np.ndarray, playing: ExportConfig, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:
+def film(
+    frames: np.ndarray, playing: ExportConfig, *, unit: str = "frame", alt_text: str, is_noisy: bool = False
+) -> dict[str, Any]:
     """The value with which a player plays frames (F, H, W, 3) uint8 as a file of them would be played.
 
-    `unit` is what a frame is called. Raises UserError as `check_size` does.
+    `unit` is what a frame is called, `is_noisy` as in `sheet`. Raises UserError as `check_size` does.
     """
     check_size(*frames.shape[:3])
     told = {"num_frames": len(frames), "unit": unit, "alt_text": alt_text, "at": None}
     names = ("frames_per_second", "hold_first", "hold_last", "repeat")
-    return {**sheet(frames), **told, **{name: getattr(playing, name) for name in names}}
+    return {**sheet(frames, is_noisy), **told, **{name: getattr(playing, name) for name in names}}
 
 
 def still(frame: np.ndarray, at: int, num_frames: int, *, unit: str = "frame", alt_text: str) -> dict[str, Any]:
@@ -70,13 +75,14 @@ def max_frames(height: int, width: int) -> int:
     return (MAX_SHEET_SIDE // width) * (MAX_SHEET_SIDE // height)
 
 
-def sheet(frames: np.ndarray) -> dict[str, Any]:
+def sheet(frames: np.ndarray, is_noisy: bool = False) -> dict[str, Any]:
     """Frames (F, H, W, 3) uint8 as one file, in as many columns as browsers can show.
 
-    Gradio gives the file an address wherever the result is part of what a component is sent.
+    Noise is as large as its pixels, so many noisy frames are nearly what they are, not exactly. Gradio gives the file
+    an address wherever the result is part of what a component is sent.
     """
     height, width = frames.shape[1:3]
     columns = min(len(frames), MAX_SHEET_SIDE // width)
-    path = save_sheet(Image.fromarray(grid(frames, columns)))
-    sheet = FileData(path=path, mime_type="image/png").model_dump()
+    path = save_sheet(Image.fromarray(grid(frames, columns)), is_exact=not (is_noisy and frames.size > MAX_NOISE))
+    sheet = FileData(path=path, mime_type=guess_type(path)[0]).model_dump()
     return {"sheet": sheet, "width": width, "height": height, "columns": columns}

@@ -11,8 +11,8 @@ from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, selected_of
+from ddim.ui.run_button import RunButton
 from ddim.ui.settings import Settings, address_of
 from ddim.ui.snippets import is_of_file, snippet_of
 
@@ -60,7 +60,7 @@ class Tab(NamedTuple):
         settings: Its controls.
         column: What says how to make its result again.
         made: Events after which the column is about a new result.
-        statuses: Where the tab says how far it has got.
+        runs: What starts and stops its work, and says how far it has got.
         history: The visitor's last results.
         first: What shows a result before any is asked for; an address of another one empties it.
         guide: The button, where there is one, that shows how its picture comes about.
@@ -70,7 +70,7 @@ class Tab(NamedTuple):
     settings: Settings
     column: Column
     made: Sequence[Dependency]
-    statuses: Sequence[gr.HTML]
+    runs: Sequence[RunButton]
     history: gr.HTML
     first: Sequence[Component] = ()
     guide: gr.Button | None = None
@@ -103,8 +103,7 @@ def describe_after(event: Any, column: Column) -> Dependency:
     """Wire: after this event, a method such as `generated.success`, say how to make what `column.recipe` holds."""
 
     def describe(told: dict[str, Any] | None) -> tuple[str | None, gr.Code]:
-        with errors_shown():
-            return described(column, Recipe.from_json(told) if told else None)
+        return described(column, Recipe.from_json(told) if told else None)
 
     said = event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
     return said.then(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)

@@ -57,6 +57,6 @@ def wire(
     stop.click(None, cancels=made, **PRIVATE)
     made.success(None, None, [start, stop], js=f"() => [{SHOW}, {HIDE}]", **PRIVATE)
     # To the browser, what was stopped has failed like what was refused, and `then` does not follow a failure.
-    end = f"() => [{SHOW}, {HIDE}, window.playground.wasStopped() ? 'Stopped.' : '{IDLE}']"
+    end = f"() => [{SHOW}, {HIDE}, window.playground.ended() ? 'Stopped.' : '{IDLE}']"
     made.failure(None, None, [start, stop, status], js=end, **PRIVATE)
     return made

@@ -5,29 +5,49 @@ const TO_BE_SENT = 250; // milliseconds in which a picture that opens a tab pres
 const touched = new Set(); // tabs in which the visitor or an address has asked for something
 const greeted = new Set(); // kinds of results that were shown before anything was asked for
 let isStopped = false; // by its button, which Gradio does not tell from a failure
+let beginning = Infinity; // when what was begun last began, until the server knows of it
+let begun = null; // what the address bar says while that is being made, and what it said before
 let isRestored = false; // what the address asked for when the page was opened
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const inSight = (tab, selector) =>
-  [...document.querySelectorAll(`#tab-${tab} ${selector}`)].find((one) => one.checkVisibility());
+const inTab = (tab, selector) => window.playground.inSight(`#tab-${tab} ${selector}`);
 
 /** Make what the controls of a tab ask for, by a button of its own, in place of what it is making; no tab is none. */
 async function make(tab, press = "run-button") {
   if (tab) touched.add(tab);
-  const before = tab ? inSight(tab, ".stop-button") : null;
+  const before = tab ? inTab(tab, ".stop-button") : null;
   before?.click();
   for (let waited = 0; tab && waited < PATIENCE; waited += PAUSE) {
     await pause(PAUSE); // for what the controls show and hide
-    const button = inSight(tab, `.${press}`);
+    const button = inTab(tab, `.${press}`);
     button?.click();
-    if (button || (!before && inSight(tab, ".stop-button"))) break; // or the visitor was quicker
+    if (button || (!before && inTab(tab, ".stop-button"))) break; // or the visitor was quicker
   }
   isRestored = true;
 }
 
-/** What is made begins, and then ends: whether it was stopped. */
-const begin = () => (isStopped = false);
-const wasStopped = () => isStopped;
+const begin = () => {
+  isStopped = false;
+  beginning = performance.now();
+};
+
+// Gradio stops only what the server has answered for: a press that comes before waits for that.
+new PerformanceObserver((list) => {
+  for (const { name, startTime } of list.getEntries()) {
+    if (name.includes("/queue/join") && startTime >= beginning) beginning = Infinity;
+  }
+}).observe({ type: "resource" });
+document.addEventListener("click", async (event) => {
+  const stop = event.target.closest(".stop-button");
+  if (!stop) return;
+  isStopped = true;
+  if (beginning === Infinity) return;
+  event.stopPropagation();
+  for (let waited = 0; beginning < Infinity && waited < PATIENCE; waited += PAUSE) await pause(PAUSE);
+  beginning = Infinity;
+  await pause(PAUSE); // in which the answer is read
+  stop.click();
+}, true);
 
 /** Have the address bar say how to make what is shown, so that a reload brings it back. */
 function follow(tab, address) {
@@ -37,6 +57,21 @@ function follow(tab, address) {
   const url = new URL(address || `?tab=${tab}`, window.location.href);
   if (told.has("__theme")) url.searchParams.set("__theme", told.get("__theme"));
   history.replaceState(history.state, "", url.search.replaceAll("%2C", ",").replaceAll("%3A", ":"));
+}
+
+/** Have it say what was begun, so that a reload brings these settings back, even when the connection was lost. */
+function started(tab, names, values) {
+  const told = new URLSearchParams({tab});
+  for (const [place, name] of names.entries()) if (String(values[place] ?? "")) told.set(name, values[place]);
+  const before = window.location.search;
+  follow(tab, `?${told}`);
+  begun = {before, now: window.location.search};
+}
+
+/** What was begun came to nothing, so it says again what it said before. Returns whether it was stopped. */
+function ended() {
+  if (window.location.search === begun?.now) history.replaceState(history.state, "", begun.before || "?");
+  return isStopped;
 }
 
 const made = (tab, address) => {
@@ -53,7 +88,7 @@ async function settle() {
 
 /** The weights whose first result of a kind a tab shall show: once, and in place of nothing else. */
 function askFirst(tab, weights, kind = tab) {
-  const isFree = !touched.has(tab) && inSight(tab, ".run-button") && !inSight(tab, ".show-these");
+  const isFree = !touched.has(tab) && inTab(tab, ".run-button") && !inTab(tab, ".show-these");
   if (!isFree || greeted.has(kind)) return "";
   greeted.add(kind);
   return weights;
@@ -62,14 +97,12 @@ function askFirst(tab, weights, kind = tab) {
 // Gradio then hears no button, and loads the page anew as soon as it can: the address bar has what was shown.
 const LOST = "Connection to the server was lost";
 const isLost = () => [...document.querySelectorAll(".toast-body")].some((one) => one.textContent.includes(LOST));
-const watch = () => document.body.classList.toggle("connection-lost", isLost());
-new MutationObserver(watch).observe(document.documentElement, {childList: true, subtree: true});
+window.playground.whenChanged(() => document.body?.classList.toggle("connection-lost", isLost()));
 
 document.addEventListener("click", ({target}) => {
   const tab = target.closest("[data-make]")?.dataset.make;
   if (tab) make(tab);
 });
-document.addEventListener("click", ({target}) => (isStopped ||= target.closest(".stop-button") !== null), true);
 document.addEventListener("click", ({target}) => {
   const tab = target.closest(".run-button")?.closest("[id^=tab-]");
   if (tab) touched.add(tab.id.slice("tab-".length));
@@ -78,4 +111,4 @@ document.addEventListener("click", ({target}) => {
 /** Whether the page shows what its address asks for, or is making it. */
 const isSettled = () => isRestored;
 
-window.playground = {make, begin, wasStopped, made, opened, settle, askFirst, isSettled};
+Object.assign(window.playground, {make, begin, started, ended, made, opened, settle, askFirst, isSettled});

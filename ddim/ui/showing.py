@@ -1,7 +1,7 @@
 """A result that is asked for by something else than the button of its tab: an address, a file, an earlier result."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ddim.diffusion.sampling import parse_step_counts
@@ -18,6 +18,11 @@ SETTLE = "() => window.playground.settle()"
 def made(tab: str) -> str:
     """JavaScript that has the address bar say what this tab, if it is in sight, has made."""
     return f"(address) => window.playground.made({tab!r}, address)"
+
+
+def started(tab: str, names: Collection[str]) -> str:
+    """JavaScript that has the address bar say what this tab makes, from the values of the settings of these names."""
+    return f"(...values) => window.playground.started({tab!r}, {list(names)}, values)"
 
 
 def opened(tab: str) -> str:

@@ -1,5 +1,7 @@
 """What goes from tab to tab, comes back from files and addresses, and is still there after a reload."""
 
+import re
+
 import pytest
 from PIL import Image
 
@@ -227,3 +229,39 @@ def test_an_address_opens_its_tab(open_tab, name):
     tab.wait_for_function(
         "name => document.querySelector('[role=tab][aria-selected=true]').innerText.toLowerCase() === name", arg=name
     )
+
+
+def test_the_address_bar_says_what_is_being_made_and_after_stop_what_it_said_before(open_tab, slow_engine):
+    tab = open_tab("?seed=5&num_images=1&num_steps=2")
+    tab.wait_for_function("location.search.includes('sha=')")
+    before = tab.evaluate("location.search")
+    tab.get_by_label("number input for Steps").locator("visible=true").fill("90")
+    tab.locator(".run-button:visible").click()
+    tab.wait_for_function("location.search.includes('tab=generate&seed=5&num_images=1&')")
+    assert "num_steps=90" in tab.url and "sha" not in tab.url
+    tab.get_by_text(re.compile("^Step [0-9]+ of 90")).locator("visible=true").wait_for()
+    tab.keyboard.press("Escape")
+    tab.get_by_text("Stopped.").locator("visible=true").wait_for()
+    assert tab.evaluate("location.search") == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?tab=generate&seed=5&num_images=3",
+        "?tab=compare&seeds=5-7&solvers=ddim",
+        "?tab=interpolate&mode=plane&seeds=1-4&size=3",
+        "?tab=animate&seeds=5-7",
+    ],
+)
+def test_a_reload_in_the_middle_makes_what_was_wanted(open_tab, slow_engine, query):
+    tab = open_tab(f"{query}&num_steps=30")
+    tab.wait_for_function("location.search.includes('sha=')")
+    tab.locator(".run-button:visible").click()
+    tab.wait_for_function("!location.search.includes('sha')")
+    tab.reload()
+    tab.wait_for_function("window.playground?.isSettled()")
+    tab.locator(".stop-button:visible").wait_for()
+    tab.wait_for_function("location.search.includes('sha=')")
+    for part in query.removeprefix("?").split("&"):
+        assert part in tab.url

@@ -36,7 +36,9 @@ def is_answered(address):
         return False
 
 
-def test_a_lost_connection_is_told_and_what_was_shown_comes_back_with_it(browser, tiny_model, tmp_path):
+def test_a_lost_connection_is_told_and_the_settings_of_what_it_cut_short_come_back_with_it(
+    browser, tiny_model, tmp_path
+):
     run = tmp_path / "runs" / "tiny"
     save(tiny_model, run / "best")
     port = free_port()
@@ -55,5 +57,7 @@ def test_a_lost_connection_is_told_and_what_was_shown_comes_back_with_it(browser
         assert tab.locator(".stop-button:visible, .status progress:visible").count() == 0
         with served_by_itself(tmp_path, port):
             tab.wait_for_function("!window.isTheSamePage && window.playground?.isSettled()")
-            tab.wait_for_function("location.search.includes('seed=5&num_images=1')")
-            tab.wait_for_function("document.querySelector('.gallery .caption-label')?.innerText === 'seed 5'")
+            tab.get_by_role("button", name="Show these 64 pictures").locator("visible=true").wait_for()
+            for label, value in (("Seed", "5"), ("number input for Pictures", "64"), ("number input for Steps", "100")):
+                control = tab.get_by_label(label, exact=label == "Seed").locator("visible=true").first
+                assert control.input_value() == value

@@ -133,6 +133,21 @@ def test_the_tab_animate_begins_with_a_film(open_tab, shipped, slow_engine):
     assert slow_engine.calls_by_batch == {}
 
 
+@pytest.mark.parametrize("tab", ["generate", "compare", "interpolate", "animate", "train"])
+def test_a_page_that_opens_weighs_little_whichever_tab_is_the_first(browser, served, tab):
+    with browser.new_context() as context:
+        page, weights = context.new_page(), []
+        network = context.new_cdp_session(page)
+        network.send("Network.enable")
+        network.on("Network.loadingFinished", lambda told: weights.append(told["encodedDataLength"]))
+        page.goto(f"{served[0]}?tab={tab}&weights=flowers64-species")  # with what ships with them
+        page.wait_for_function("window.playground?.isSettled()")
+        if tab == "animate":
+            page.locator(f"{RESULTS[tab]}:visible").wait_for()
+        page.wait_for_timeout(3000)
+    assert 0.5e6 < sum(weights) < 2.5e6
+
+
 def test_nothing_of_it_is_loaded_before_the_tab_is_opened_and_all_of_it_once(open_tab, shipped, asked):
     tab = open_tab("?")
     tab.wait_for_timeout(1000)

@@ -1,6 +1,7 @@
 """The tab Interpolate as its visitors meet it."""
 
 import re
+import time
 from urllib.parse import urlencode
 
 import numpy as np
@@ -76,6 +77,27 @@ def test_escape_stops_a_walk(interpolate, slow_engine):
     visible(tab, ".run-button").wait_for()
 
 
+def test_what_is_stopped_before_the_server_has_answered_is_stopped(interpolate, slow_engine):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=6&num_steps=90")
+
+    def answer_late(route):
+        response = route.fetch()
+        time.sleep(1)
+        route.fulfill(response=response)
+
+    visible(tab, ".stop-button").wait_for()  # what the address asks for
+    visible(tab, ".stop-button").click()
+    visible(tab, ".status").get_by_text("Stopped.").wait_for()
+    tab.route("**/queue/join*", answer_late)
+    visible(tab, ".run-button").click()
+    tab.keyboard.press("Escape")
+    visible(tab, ".status").get_by_text("Stopped.").wait_for()
+    visible(tab, ".run-button").wait_for()
+    slow_engine.wait_for_stop(num_images=6)
+    assert slow_engine.calls(num_images=6) < 120
+    assert visible(tab, ".status").get_by_text("Stopped.").count() > 0
+
+
 def test_a_walk_is_taken_away_under_a_telling_name(interpolate, tmp_path):
     tab = interpolate("?tab=interpolate&seeds=3,8&frames=3&num_steps=2&loop=true")
     visible(tab, ".run-button").click()
@@ -102,6 +124,68 @@ def test_the_size_of_a_file_is_told_before_it_is_made_and_is_one_that_chats_take
     tab.get_by_role("option", name="GIF").click()
     tab.wait_for_function("""[...document.querySelectorAll(".interpolate input[aria-label*=Enlarged]")]
         .some((one) => one.checkVisibility() && one.value === "1")""")
+
+
+def test_nobody_asks_how_large_a_file_would_be_while_the_panel_is_closed(interpolate, served):
+    tab, asked = interpolate("?tab=interpolate&num_steps=2"), []
+
+    def note(request):
+        if "queue/join" in request.url:
+            asked.append(served[2].fns[request.post_data_json["fn_index"]].name)
+
+    tab.on("request", note)
+
+    def walk(frames):
+        tab.get_by_label("number input for Frames from stop to stop").fill(str(frames))
+        visible(tab, ".run-button").click()
+        visible(tab, ".status").get_by_text(f"{frames} frames with").wait_for()
+        tab.wait_for_timeout(1000)
+
+    walk(3)
+    assert "interpolate_seeds" in asked and "fit" not in asked
+    panel = visible(tab, "button").get_by_text("Export", exact=True)
+    panel.click()
+    visible(tab, ".file-size").get_by_text("Less than 0.1 MB").wait_for()
+    walk(4)
+    num_asked = asked.count("fit")
+    assert num_asked > 1
+    panel.click()
+    walk(5)
+    assert asked.count("fit") == num_asked
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "touch"])
+def test_a_drag_across_the_film_walks_along_its_frames(interpolate, pointer):
+    tab = interpolate("?tab=interpolate&seeds=3,8&frames=11&num_steps=1", width=390, height=844, has_touch=True)
+    film, position = visible(tab, ".film canvas"), visible(tab, ".position")
+    film.wait_for()
+    film.scroll_into_view_if_needed()
+    box, device = film.bounding_box(), tab.context.new_cdp_session(tab)
+
+    def touch(kind, *points):
+        told = [{"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y} for x, y in points]
+        if pointer == "touch":
+            device.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": told})
+        elif kind == "End":
+            tab.mouse.up()
+        else:
+            tab.mouse.move(*told[0].values())
+            if kind == "Start":
+                tab.mouse.down()
+
+    scrolled = tab.evaluate("scrollY")
+    touch("Start", (0.5, 0.5))
+    for across, frame in ((0.45, "5"), (0.2, "2"), (0.9, "9"), (0.0, "0"), (0.7, "7")):
+        touch("Move", (across, 0.5))
+        tab.wait_for_function(
+            "frame => document.querySelector('.interpolate .player .position').value === frame", arg=frame
+        )
+    touch("End")
+    tab.wait_for_timeout(300)
+    assert position.input_value() == "7"  # nor does it play on
+    assert visible(tab, ".play").get_attribute("aria-label") == "Play"
+    assert tab.evaluate("scrollY") == scrolled
+    assert film.evaluate("one => getComputedStyle(one).touchAction") == "pan-y"
 
 
 def make_plane(interpolate, query=PLANE, **options):
@@ -246,6 +330,17 @@ def test_the_plane_is_reached_and_moved_by_keys(interpolate):
     wait_for_address(tab, "across=0.02&down=0.98")
 
 
+def test_the_point_that_the_sliders_say_is_shown_by_enter(interpolate):
+    tab, _ = make_plane(interpolate)
+    tab.get_by_label("number input for Across").fill("0.25")
+    button = visible(tab, "button").get_by_text("Show this point")
+    button.focus()
+    tab.keyboard.press("Enter")
+    wait_for_exact(tab, 0.25, 0.5)
+    wait_for_address(tab, "across=0.25&down=0.5")
+    assert button.evaluate("one => one === document.activeElement")
+
+
 def test_the_sliders_move_the_ring(interpolate):
     tab, box = make_plane(interpolate)
     tab.get_by_label("number input for Across").fill("0.25")
@@ -279,6 +374,13 @@ def test_each_mode_shows_its_own_settings_and_brings_seeds_to_begin_with(interpo
     tab.get_by_label("Walk from seed to seed").check()
     frames.wait_for()
     assert seeds.input_value() == "7,8"
+
+
+def test_an_address_of_a_plane_without_seeds_brings_seeds_to_begin_with(interpolate):
+    tab = interpolate("?tab=interpolate&mode=plane&size=2&num_steps=1")
+    tab.wait_for_function("document.querySelector('.interpolate .settings textarea').value === '3,8,21,5'")
+    visible(tab, ".run-button").click()
+    visible(tab, ".status").get_by_text("4 pictures with 1 network evaluations").wait_for()
 
 
 @pytest.mark.parametrize("mode", ["walk", "plane"])

@@ -27,6 +27,13 @@ def test_nothing_jumps_while_the_page_opens(open_tab, width, height):
     assert median(shifts) < 0.1  # what else the machine does decides what comes late
 
 
+@pytest.mark.parametrize("width, height", [(768, 1024), (390, 844)])
+@pytest.mark.parametrize("name", ["compare", "interpolate", "animate", "train"])
+def test_nothing_jumps_when_a_tab_that_opens_shows_what_ships_with_it(open_tab, name, width, height):
+    query = f"?tab={name}&weights=flowers64-species"
+    assert min(open_tab(query, width=width, height=height).evaluate(SHIFTED) for _ in range(2)) < 0.1
+
+
 def test_on_a_laptop_what_to_share_stands_beside_the_pictures(open_tab):
     tab = open_tab(width=1280, height=800)
     pictures, again = (tab.locator(f"#tab-generate {one}").bounding_box() for one in (".gallery", ".again"))

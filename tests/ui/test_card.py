@@ -1,5 +1,6 @@
 """The page as chats, search engines and browsers meet it, without a script."""
 
+import gzip
 import io
 import re
 from html.parser import HTMLParser
@@ -31,6 +32,14 @@ class Head(HTMLParser):
 @pytest.fixture
 def first_page(served):
     return urlopen(served[0]).read().decode()
+
+
+def test_who_can_read_it_compressed_gets_the_same_page_in_a_fifth_of_the_bytes(served, first_page):
+    answer = urlopen(Request(served[0], headers={"Accept-Encoding": "gzip, br"}))
+    body = answer.read()
+    assert answer.headers["Content-Encoding"] == "gzip" and answer.headers["Vary"] == "Accept-Encoding"
+    assert len(body) == int(answer.headers["Content-Length"]) < len(first_page) / 5
+    assert gzip.decompress(body).decode() == first_page
 
 
 def test_a_chat_reads_title_description_and_picture_once_each(served, first_page):

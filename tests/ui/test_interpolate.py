@@ -18,6 +18,7 @@ import ddim
 from ddim.cli import pictures as commands
 from ddim.cli.main import main
 from ddim.diffusion.sampling import SampleConfig
+from ddim.errors import UserError
 from ddim.making.plane import Place, sample_at
 from ddim.making.recipe import Recipe, Weights
 from ddim.making.walk import WalkConfig, playback
@@ -146,7 +147,7 @@ def test_a_wrong_walk_is_one_clear_sentence(client, weights, wrong, sentence):
     ],
 )
 def test_a_wrong_plane_is_one_clear_sentence(handlers, weights, seeds, size, sentence):
-    with pytest.raises(gr.Error, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         next(handlers["make_plane"](seeds, size, weights, *SAMPLING))
 
 
@@ -156,9 +157,9 @@ def test_a_wrong_plane_is_one_clear_sentence(handlers, weights, seeds, size, sen
 )
 def test_a_point_beside_the_plane_is_one_clear_sentence(handlers, weights, wrong, told):
     for across, down, name in ((wrong, 0.5, "Across"), (0.5, wrong, "Down")):
-        with pytest.raises(gr.Error, match=f"{name} must be a number from 0 to 1, but {told}."):
+        with pytest.raises(UserError, match=f"{name} must be a number from 0 to 1, but {told}."):
             handlers["show_chosen"](across, down, "1-4", weights, *SAMPLING)
-    with pytest.raises(gr.Error, match="A plane has 4 seeds as its corners, but 2 were given."):
+    with pytest.raises(UserError, match="A plane has 4 seeds as its corners, but 2 were given."):
         handlers["show_chosen"](0.5, 0.5, "3,8", weights, *SAMPLING)
 
 
@@ -220,7 +221,7 @@ def test_a_point_of_the_plane_is_shown_and_its_file_tells_how_to_make_it_again(h
 
 
 def test_a_point_of_a_plane_that_still_forms_is_one_clear_sentence(handlers):
-    with pytest.raises(gr.Error, match="There is no finished plane"):
+    with pytest.raises(UserError, match="There is no finished plane"):
         handlers["show_explored"](None, 0.5, 0.5)
     assert handlers["show_draft"](None, 0.5, 0.5) == gr.skip()
 
@@ -231,7 +232,7 @@ def test_a_draft_is_the_picture_of_its_point_inside_the_page(handlers, plane, mo
     *_, last = sample_at(model, Place((1, 2, 3, 4), (0.25, 0.625)), num_steps=3)
     picture = Image.open(io.BytesIO(base64.b64decode(draft.partition("base64,")[2].partition('"')[0])))
     assert difference(np.asarray(picture), to_uint8(last.pred_images)[0]) <= 1
-    with pytest.raises(gr.Error, match="Across must be a number from 0 to 1, but is 2."):
+    with pytest.raises(UserError, match="Across must be a number from 0 to 1, but is 2."):
         handlers["show_draft"](plane.made, 2, 0.5)
 
 

@@ -33,6 +33,19 @@ def test_each_frame_is_where_the_player_looks_for_it_and_no_sheet_is_too_long(ca
         np.testing.assert_array_equal(place, frame)
 
 
+def test_a_film_of_much_noise_is_lighter_and_hardly_another_to_look_at(tmp_path):
+    noisy = np.random.default_rng(0).normal(128, 50, (20, 128, 192, 3)).clip(0, 255).astype(np.uint8)
+    exact, light = (player.film(noisy, ExportConfig(), alt_text="A film", is_noisy=one) for one in (False, True))
+    sizes = [Path(film["sheet"]["path"]).stat().st_size for film in (exact, light)]
+    assert sizes[1] < 0.5 * sizes[0]
+    with Image.open(light["sheet"]["path"]) as picture:
+        assert picture.format == "JPEG" and light["sheet"]["mime_type"] == "image/jpeg"
+        difference = np.asarray(picture)[:128, :192].astype(float) - noisy[0]
+    assert np.sqrt(np.mean(difference**2)) < 8
+    few = player.film(noisy[:2], ExportConfig(), alt_text="A film", is_noisy=True)
+    assert few["sheet"]["mime_type"] == "image/png"
+
+
 def test_a_film_tells_how_it_is_played():
     export = ExportConfig(12, hold_first=0, hold_last=2, repeat=False)
     film = player.film(random_frames(5, 8, 24), export, alt_text="A film")

@@ -15,6 +15,7 @@ from tiny_runs import TINY, record_run
 
 import app
 from ddim.configuration import arguments_of, options_of, values_of
+from ddim.errors import UserError
 from ddim.media.animation import ExportConfig
 from ddim.media.embedded import read
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig
@@ -185,7 +186,7 @@ def test_where_training_is_refused_the_api_refuses_too(client, dataset, monkeypa
 def test_where_training_is_refused_nothing_is_uploaded(calls, runs_dir, monkeypatch, name, upload):
     monkeypatch.setenv("DDIM_TRAINING", "off")
     before = list(runs_dir.iterdir())
-    with pytest.raises(gr.Error, match="Training is switched off here"):
+    with pytest.raises(UserError, match="Training is switched off here"):
         calls[name].fn(upload)
     assert list(runs_dir.iterdir()) == before
 
@@ -201,7 +202,7 @@ def test_what_trains_is_shown_only_where_training_is_allowed(tmp_path, monkeypat
 
 @pytest.mark.parametrize("name", ["stop_training", "resume", "delete", "use", "pack"])
 def test_without_a_run_chosen_the_visitor_is_asked_for_one(calls, name):
-    with pytest.raises(gr.Error, match="^'Choose a run first.'$"):
+    with pytest.raises(UserError, match="^Choose a run first.$"):
         answer = calls[name].fn(None)
         list(answer)  # packing begins only when its answer is asked for
 

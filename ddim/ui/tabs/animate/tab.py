@@ -18,7 +18,7 @@ from ddim.model.diffusion_model import DiffusionModel
 from ddim.notation import written_numbers
 from ddim.ui import controls, export, gallery, history, live_view, player, reading, reproduce, run_button
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model, suited
+from ddim.ui.models import load_suited
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
 from ddim.ui.tabs.animate import inside_step, tour
 
@@ -77,7 +77,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     made = [reproduce.describe_run(animated, column)]
     first = [view.film, view.gallery, view.steps, column.address, column.snippet, column.recipe]
     first_results = {"animate": reproduce.FirstResult(_first_result, view, run.start)}
-    return reproduce.Tab(settings, column, made, [run.status], results, first, first_results=first_results)
+    return reproduce.Tab(settings, column, made, [run], results, first, first_results=first_results)
 
 
 def read_seeds(value: Any) -> str:
@@ -91,8 +91,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
         numbers, config = parse_seeds(seeds, 1, MAX_IMAGES), reading.read_config(**sampling)
         check_film(numbers, config)
         check_work(len(numbers), config.nfe)
-        model = load_model(weights, runs_dir)
-        config = suited(config, model)
+        model, config = load_suited(weights, runs_dir, config)
         height, width, _ = model.image_shape
         player.check_size(config.num_steps, 2 * height, len(numbers) * width)
         recipe = Recipe("animate", Weights.of(model), config, numbers)
@@ -115,7 +114,7 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
             yield shown._replace(film=moment.drawn, status=moment.progress)
         made = export.Made(np.stack(frames), recipe, [])
         shown = shown._replace(
-            film=player.film(made.frames, ExportConfig(), **_about(numbers)),
+            film=_film(made.frames, numbers),
             status=f"{moment.step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
             made=made,
         )
@@ -132,15 +131,19 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
 def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -> View:
     """What is shown of guesses; the noise is told from them nearly, which is not enough for a file to be taken away."""
     steps = list(replay(model, recipe, pictures))
-    film = player.film(np.stack([frame_of(step) for step in steps]), ExportConfig(), **_about(recipe.seeds))
+    film = _film(np.stack([frame_of(step) for step in steps]), recipe.seeds)
     shown = View(film, recipe.to_json(), None, None, gr.skip(), recipe)
     return _completed(shown, recipe, pictures[-len(recipe.seeds) :], [noises_of(model, step) for step in steps])
 
 
 def _completed(shown: View, recipe: Recipe, finished: np.ndarray, noises: Sequence[np.ndarray]) -> View:
     """With what is brought after the film: finished pictures (B, H, W, 3) uint8 and the noise of each step."""
-    steps = inside_step.steps_of(recipe.config, _labels(recipe.seeds), player.sheet(np.stack(noises)))
+    steps = inside_step.steps_of(recipe.config, _labels(recipe.seeds), player.sheet(np.stack(noises), is_noisy=True))
     return shown._replace(gallery=controls.captioned(finished, recipe.pictures()), steps=steps)
+
+
+def _film(frames: np.ndarray, seeds: Sequence[int]) -> dict[str, Any]:
+    return player.film(frames, ExportConfig(), **_about(seeds), is_noisy=True)
 
 
 def _about(seeds: Sequence[int]) -> dict[str, str]:

@@ -81,7 +81,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     made = [reproduce.describe_run(compared, column)]
     first = [view.gallery, view.table, view.sentence, view.plot, column.address, column.snippet, column.recipe]
     first_results = {"compare": reproduce.FirstResult(_first_result, view, run.start)}
-    return reproduce.Tab(of_tab, column, made, [run.status], results, first, first_results=first_results)
+    return reproduce.Tab(of_tab, column, made, [run], results, first, first_results=first_results)
 
 
 def save(made: Made, folder: Path, suffix: str, config: ExportConfig) -> Path:
@@ -97,8 +97,8 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
         """Make pictures of the same seeds with several numbers of steps, solvers or weights, the fewest steps first."""
         comparison = settings.read_comparison(runs_dir=runs_dir, **request)
         check_work(len(comparison.seeds), sum(config.nfe for _, config in comparison.plan()), "seeds")
-        rows = table.planned(comparison)
-        shown = _planned(comparison, rows)
+        rows, recipe = table.planned(comparison), Recipe.of_comparison(comparison)
+        shown = _planned(comparison, rows, recipe)
         yield shown
         # Meanwhile the visitor may choose others, and look at the recipe of one.
         shown = shown._replace(seed=gr.skip(), left=gr.skip(), right=gr.skip(), recipe=gr.skip())
@@ -116,7 +116,7 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
             if is_due:
                 status = _progress(cell, rows, len(cells))
                 yield shown._replace(table=table.show(rows, comparison.seeds), status=status)
-        finished = _finished(shown, comparison, rows, cells, paths)
+        finished = _finished(shown, rows, Made(cells, recipe), paths)
         yield finished._replace(status=f"{len(cells)} rows in {time.monotonic() - started:.1f} seconds.")
 
     sampling = chosen.sampling.fields
@@ -135,16 +135,17 @@ def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -
     of_cells = pictures.reshape(len(plan), -1, *pictures.shape[1:])
     cells = [Cell(name, config, images, config.nfe) for (name, config), images in zip(plan, of_cells, strict=True)]
     rows, paths = zip(*map(table.finished, table.planned(comparison), cells), strict=True)
-    shown = _finished(_planned(comparison, rows), comparison, rows, cells, list(chain.from_iterable(paths)))
+    shown = _planned(comparison, rows, recipe)
+    shown = _finished(shown, rows, Made(cells, recipe), list(chain.from_iterable(paths)))
     return shown._replace(status=gr.skip())
 
 
-def _planned(comparison: Comparison, rows: Sequence[table.Row]) -> View:
+def _planned(comparison: Comparison, rows: Sequence[table.Row], recipe: Recipe) -> View:
     """What the tab shows before anything is finished."""
     seed, left, right = slider.choices(rows, comparison.seeds)
     return View(
         gallery=[],
-        recipe=Recipe.of_comparison(comparison).to_json(),
+        recipe=recipe.to_json(),
         table=table.show(rows, comparison.seeds),
         status="",
         two=gr.Column(visible=True),
@@ -158,19 +159,17 @@ def _planned(comparison: Comparison, rows: Sequence[table.Row]) -> View:
     )
 
 
-def _finished(
-    planned: View, comparison: Comparison, rows: Sequence[table.Row], cells: list[Cell], paths: Sequence[str]
-) -> View:
+def _finished(planned: View, rows: Sequence[table.Row], made: Made, paths: Sequence[str]) -> View:
     """What the tab shows at the end; `paths` are the files of all pictures."""
-    recipe = Recipe.of_comparison(comparison)
+    cells, recipe = made
     return planned._replace(
         gallery=list(zip(paths, planned.recipes, strict=True)),
         recipe=recipe.to_json(),
-        table=table.show(rows, comparison.seeds, verdict(cells)),
+        table=table.show(rows, recipe.seeds, verdict(cells)),
         finished=gr.Column(visible=True),
         sentence=plot.sentences(cells),
         plot=plot.curves(cells),
-        made=Made(cells, recipe),
+        made=made,
     )
 
 

@@ -15,7 +15,7 @@ from ddim.media.images import to_uint8
 from ddim.ui import controls, history, live_view, reading, reproduce, run_button
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model, suited
+from ddim.ui.models import load_suited
 from ddim.ui.settings import Setting, sampling_settings, weights_setting
 from ddim.ui.tabs.generate import stage
 from ddim.ui.tabs.generate.first_screen import first_screen, opening
@@ -86,7 +86,7 @@ def build(runs_dir: str) -> reproduce.Tab:
     reproduce.follow_gallery(view.gallery, view.recipe_of_all, column)
     made = [reproduce.describe_run(generated, column)]
     first = [gallery, column.address, column.snippet, column.recipe]
-    return reproduce.Tab(settings, column, made, [run.status], results, first, guide)
+    return reproduce.Tab(settings, column, made, [run], results, first, guide)
 
 
 def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, runs_dir: str) -> Dependency:
@@ -94,8 +94,7 @@ def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, ru
         """Make pictures out of noise and show how they form. Picture i has the seed `seed + i`."""
         seeds, config = reading.read_seeds(seed, num_images), reading.read_config(**sampling)
         check_work(len(seeds), config.nfe)
-        model = load_model(weights, runs_dir)
-        config = suited(config, model)
+        model, config = load_suited(weights, runs_dir, config)
         started = time.monotonic()
         drawing = partial(stage.forming, seeds=seeds, is_last=False)
         for moment in live_view.follow(sample(model, seeds, config), config.num_steps, drawing):

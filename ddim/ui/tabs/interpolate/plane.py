@@ -18,11 +18,10 @@ from ddim.media.animation import file_name
 from ddim.media.images import grid, to_uint8
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui import controls, export, live_view, reading, reproduce, run_button
-from ddim.ui.edge import errors_shown
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model, suited
+from ddim.ui.models import load_model, load_suited
 from ddim.ui.tabs.interpolate import explorer
 from ddim.ui.tabs.interpolate.settings import Controls, read_corners
 
@@ -104,8 +103,7 @@ def wire(
         (corners, class_names), size = read_corners(seeds), reading.read_number("size", size)
         config = reading.read_config(**sampling)
         check_work(size**2, config.nfe)
-        model = load_model(weights, runs_dir)
-        config = suited(config, model)
+        model, config = load_suited(weights, runs_dir, config)
         recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
         started = time.monotonic()
         shown = _shown(recipe)
@@ -150,20 +148,18 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
     """Wire the choice of a point, on the plane or by its coordinates, and return the events of pictures shown."""
 
     def show_draft(made: export.Made | None, across: Any, down: Any) -> Any:
-        with errors_shown():
-            if made is None:  # whoever lets go will be told
-                return gr.skip()
-            place, config = place_on(made.recipe, across, down), explorer.draft_config(made.recipe.config)
-            model = load_model(made.recipe.weights.weights or "", runs_dir)
-            *_, last = sample_at(model, place, config)
-            return explorer.draft_of(to_uint8(last.pred_images)[0], *place.coordinates)
+        if made is None:  # whoever lets go will be told
+            return gr.skip()
+        place, config = place_on(made.recipe, across, down), explorer.draft_config(made.recipe.config)
+        model = load_model(made.recipe.weights.weights or "", runs_dir)
+        *_, last = sample_at(model, place, config)
+        return explorer.draft_of(to_uint8(last.pred_images)[0], *place.coordinates)
 
     def show_explored(made: export.Made | None, across: Any, down: Any) -> Point:
-        with errors_shown():
-            if made is None:
-                raise UserError("There is no finished plane: make one, then choose a point. It is kept for an hour.")
-            recipe = made.recipe
-            return point_at(place_on(recipe, across, down), recipe.weights.weights, recipe.config)
+        if made is None:
+            raise UserError("There is no finished plane: make one, then choose a point. It is kept for an hour.")
+        recipe = made.recipe
+        return point_at(place_on(recipe, across, down), recipe.weights.weights, recipe.config)
 
     def show_chosen(across: Any, down: Any, seeds: Any, weights: Any, **sampling: Any) -> Point:
         coordinates = reading.read_number("across", across), reading.read_number("down", down)
@@ -177,8 +173,7 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
 
     def point_at(place: Place, weights: Any, config: SampleConfig) -> Point:
         """The picture there, told where it lies, and its recipe."""
-        model = load_model(weights, runs_dir)
-        config = suited(config, model)
+        model, config = load_suited(weights, runs_dir, config)
         recipe = Recipe("sample", Weights.of(model), config, place=place)
         *_, last = sample_at(model, place, config)
         across, down = place.coordinates

@@ -11,7 +11,6 @@ from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
 from ddim.ui import controls
-from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.models import class_names_of
 from ddim.ui.reading import read_number, read_switch
@@ -26,8 +25,13 @@ WHY_SPHERE = (
 WHY_NO_ETA = "Eta is 0 here: with fresh noise, neighbours would differ by chance, not by their place."
 NUM_CORNERS = 4
 
-# Seeds to begin with; in the browser, those of the mode that is left become those of the one that is chosen.
+# Seeds to begin with; in the browser, those of the mode that is left become those of the one that is chosen. An address
+# may choose the plane alone, which the seeds of a walk would not do for.
 FIRST_SEEDS = {"walk": "3,8", "plane": "3,8,21,5"}
+BRING_CORNERS = f"""(mode, seeds) => {{
+    const first = {json.dumps(FIRST_SEEDS)};
+    return mode === "plane" && seeds === first.walk ? first.plane : seeds;
+}}"""
 CHANGE_FIRST_SEEDS = f"""(mode, seeds) => {{
     const first = {json.dumps(FIRST_SEEDS)};
     return Object.values(first).includes(seeds) ? first[mode] : seeds;
@@ -70,6 +74,7 @@ def lay_out(runs_dir: str) -> Controls:
         sampling = controls.sampling_controls(weights, controls.PRESETS, without=("eta", "variance"))
     gr.Markdown(WHY_NO_ETA, elem_classes="note")
     _wire_classes(between_classes, seeds, weights)
+    mode.change(None, [mode, seeds], seeds, js=BRING_CORNERS, **PRIVATE)
     mode.input(None, [mode, seeds], seeds, js=CHANGE_FIRST_SEEDS, **PRIVATE)
     return Controls(mode, seeds, walk, size, weights, sampling)
 
@@ -78,17 +83,16 @@ def _wire_classes(between_classes: gr.Button, seeds: gr.Textbox, weights: gr.Dro
     """Where weights have classes, a button gives each seed one of its own."""
 
     def with_classes(held: str, weights: str) -> str:
-        with errors_shown():
-            stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
-            if len(names) < len(stops):
-                raise UserError(f"{weights} knows {len(names)} species, too few for {len(stops)} seeds.")
+        stops, names = parse_stops(held, 1, MAX_STOPS).seeds, class_names_of(weights)
+        if len(names) < len(stops):
+            raise UserError(f"{weights} knows {len(names)} species, too few for {len(stops)} seeds.")
         return Stops(stops, tuple(random.sample(names, k=len(stops)))).written()
 
-    def is_shown(weights: str) -> gr.Button:
-        return gr.Button(visible=len(controls.class_choices(weights)) > MAX_STOPS)
+    def has_enough(weights: str) -> bool:
+        return len(controls.class_choices(weights)) > MAX_STOPS
 
-    between_classes.visible = is_shown(weights.value).visible
-    weights.change(is_shown, weights, between_classes, **PRIVATE)
+    between_classes.visible = has_enough(weights.value)  # here, gr.Button would lay out another one
+    weights.change(lambda weights: gr.Button(visible=has_enough(weights)), weights, between_classes, **PRIVATE)
     between_classes.click(with_classes, [seeds, weights], seeds, **REFUSING)
 
 

@@ -54,5 +54,4 @@ def build(runs_dir: str) -> reproduce.Tab:
     described = [reproduce.describe_run(event, column) for event in (walked, made, *shown)]
     first = [column.address, column.snippet, column.recipe]  # a walk to be made leaves the plane alone
     first_results = {"walk": first_walk, "plane": first_plane}
-    statuses = [run_walk.status, run_plane.status]
-    return reproduce.Tab(of_tab, column, described, statuses, results, first, first_results=first_results)
+    return reproduce.Tab(of_tab, column, described, [run_walk, run_plane], results, first, first_results=first_results)

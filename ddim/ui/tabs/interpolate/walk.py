@@ -18,7 +18,7 @@ from ddim.ui import export, live_view, player, reading, reproduce, run_button
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model, suited
+from ddim.ui.models import load_suited
 from ddim.ui.tabs.interpolate.settings import Controls, read_stops, read_walk
 
 
@@ -74,8 +74,7 @@ def wire(
         num_frames, config = len(places_of_walk(stops, way)), reading.read_config(**sampling)
         columns = strip_columns(num_frames)
         check_work(num_frames, config.nfe, "frames")
-        model = load_model(weights, runs_dir)
-        config = suited(config, model)
+        model, config = load_suited(weights, runs_dir, config)
         recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
         started = time.monotonic()
         shown = View(None, recipe.to_json(), None, "", None)

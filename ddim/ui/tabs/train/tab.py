@@ -2,9 +2,8 @@
 
 import html
 import os
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +19,9 @@ from ddim.runs import archives, process
 from ddim.runs.film import frames_of_run, recipe_of_run
 from ddim.runs.folder import folder_of
 from ddim.ui import export
-from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, named
-from ddim.ui.reading import read_weights
-from ddim.ui.settings import Settings, own_values, updates_of
-from ddim.ui.tabs.train import advice, rights, view
+from ddim.ui.settings import Settings
+from ddim.ui.tabs.train import advice, rights, view, weights
 from ddim.ui.tabs.train.options import PRESET_CHOICES, lay_out_options, preset_values, read_options, shown
 from ddim.ui.tabs.train.rights import UPLOADS, Rules
 
@@ -33,8 +30,6 @@ INTRODUCTION = (
     "what it makes of the same seeds after another epoch. A run goes on by itself, so leave, come back, or watch from "
     "elsewhere. Options come with advice from people who tried them; change one, and lay the runs over each other."
 )
-# A run's name is checked against the folders there are, not against the choices that the page had when it opened.
-OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
 QUEUED: dict[str, Any] = {"concurrency_limit": None}
 
@@ -51,12 +46,8 @@ class Page(NamedTuple):
     view: view.View
     stop: gr.Button
     resume: gr.Button
-    use: gr.Button
     delete: gr.Button
     confirm: gr.Button
-    pack: gr.Button
-    packed: gr.File
-    unpack: gr.File
 
 
 def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], rules: Rules) -> None:
@@ -88,42 +79,23 @@ def build(demo: gr.Blocks, runs_dir: str, settings_of_tabs: Sequence[Settings], 
             with gr.Row() as running:
                 stop = gr.Button("Stop", variant="stop")
                 resume = gr.Button("Resume")
-            use = gr.Button("Use these weights")
-            pack = gr.Button("Pack weights as ZIP")
-            packed = gr.File(label="Weights", visible=False, interactive=False)
-            unpack = gr.File(label="A ZIP packed elsewhere", file_types=[".zip"], height=150)
+            trained = weights.lay_out()
             delete = gr.Button("Delete this run")
             confirm = gr.Button("Really delete it, for good", variant="stop", visible=False)
-    page = Page(
-        name,
-        preset,
-        expected,
-        pictures,
-        options,
-        start,
-        window,
-        stop,
-        resume,
-        use,
-        delete,
-        confirm,
-        pack,
-        packed,
-        unpack,
-    )
-    buttons = {"stop": stop, "resume": resume, "use": use, "pack": pack, "delete": delete}
+    page = Page(name, preset, expected, pictures, options, start, window, stop, resume, delete, confirm)
+    buttons = {"stop": stop, "resume": resume, "use": trained.use, "pack": trained.pack, "delete": delete}
     view.wire(demo, window, runs_dir, buttons)
     _wire_starting(page, runs_dir, rules)
     advice.wire(demo, page.preset, page.options, page.expected, runs_dir, rules)
     _wire_running(page, runs_dir, rules)
-    _wire_weights(page, runs_dir, settings_of_tabs, rules)
+    weights.wire(trained, window.run, runs_dir, settings_of_tabs, rules)
 
     def show_what_is_allowed() -> list[Any]:
         told = rights.refusal(rules)
         may = [gr.update(visible=told is None) for _ in allowed]
         return [gr.Markdown(f"**{html.escape(told or '', quote=False)}**", visible=told is not None), *may]
 
-    allowed = [starting, choosing, running, unpack, delete]
+    allowed = [starting, choosing, running, trained.unpack, delete]
     demo.load(show_what_is_allowed, None, [refused, *allowed], **PRIVATE)
     export.wire(film, window.run, partial(save_film, runs_dir))
 
@@ -137,14 +109,13 @@ def _wire_starting(page: Page, runs_dir: str, rules: Rules) -> None:
         if run.exists():
             raise UserError(f"There is a run {run.name} already: resume it, or choose another name.")
         rights.start(rules, run, arguments_of(config))
-        return _run_selector(runs_dir, run)
+        return view.run_selector(runs_dir, run)
 
     def use_pictures(files: list[str] | None) -> Any:
         if not files:
             return gr.skip()
-        with errors_shown():
-            rights.check(rules)
-            unpacked = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / UPLOADS)
+        rights.check(rules)
+        unpacked = archives.unpack_pictures([Path(file) for file in files], Path(runs_dir) / UPLOADS)
         gr.Info(html.escape(unpacked.summary, quote=False))
         return f"{FOLDER_PREFIX}{unpacked.folder.name}"
 
@@ -178,62 +149,26 @@ def _wire_running(page: Page, runs_dir: str, rules: Rules) -> None:
 
     def stop_training(run: str) -> None:
         """Let a run finish its batch, save and end; it can be resumed."""
-        with errors_shown():
-            folder = changeable(run)
-            is_running = process.stop_run(folder)
+        folder = changeable(run)
+        is_running = process.stop_run(folder)
         if not is_running:
             gr.Info(f"{folder.name} is not running, so there is nothing to stop.")
 
     def resume(run: str) -> None:
-        with errors_shown():
-            folder = changeable(run)
-            if not (folder / "checkpoints").exists():
-                raise UserError(f"{folder.name} has no checkpoints to go on from: it was brought here as weights.")
-            rights.start(rules, folder, ["--resume"])
+        folder = changeable(run)
+        if not (folder / "checkpoints").exists():
+            raise UserError(f"{folder.name} has no checkpoints to go on from: it was brought here as weights.")
+        rights.start(rules, folder, ["--resume"])
 
     def delete(run: str) -> tuple[gr.Dropdown, gr.Button]:
-        with errors_shown():
-            process.delete_run(changeable(run))
-        return _run_selector(runs_dir), gr.Button(visible=False)
+        process.delete_run(changeable(run))
+        return view.run_selector(runs_dir), gr.Button(visible=False)
 
-    page.stop.click(stop_training, page.view.run, None, api_name="stop_training", **OF_RUN, **QUEUED)
-    page.resume.click(resume, page.view.run, None, **OF_RUN, api_visibility="private")
+    page.stop.click(stop_training, page.view.run, None, api_name="stop_training", **view.OF_RUN, **QUEUED)
+    page.resume.click(resume, page.view.run, None, **view.OF_RUN, api_visibility="private")
     page.delete.click(lambda: gr.Button(visible=True), None, page.confirm, **PRIVATE)
-    page.confirm.click(delete, page.view.run, [page.view.run, page.confirm], **OF_RUN, api_visibility="private")
+    page.confirm.click(delete, page.view.run, [page.view.run, page.confirm], **view.OF_RUN, api_visibility="private")
     page.view.run.change(lambda: gr.Button(visible=False), None, page.confirm, **PRIVATE)
-
-
-def _wire_weights(page: Page, runs_dir: str, settings_of_tabs: Sequence[Settings], rules: Rules) -> None:
-    def use(run: str) -> list[Any]:
-        with errors_shown():
-            folder = view.folder(runs_dir, run)
-            is_shipped = folder.parent != Path(runs_dir)
-            name = read_weights(folder.stem if is_shipped else folder.as_posix(), runs_dir)
-            trained = {"weights": name, **own_values(name)}
-        gr.Info(f"{Path(name).name} is chosen in every tab.")
-        return [update for settings in settings_of_tabs for update in updates_of(settings, trained, runs_dir)]
-
-    def pack(run: str) -> Iterator[gr.File]:
-        with errors_shown():
-            folder = view.folder(runs_dir, run)
-            with tempfile.TemporaryDirectory() as place:
-                path = Path(place) / f"ddim-{folder.name}.zip"
-                archives.pack_run(folder, path)
-                yield gr.File(str(path), visible=True)  # the page has its own copy before the folder goes
-
-    def unpack(file: str | None) -> Any:
-        if not file:
-            return gr.skip()
-        with errors_shown():
-            rights.check(rules)
-            run = folder_of(runs_dir, Path(file).stem.removeprefix("ddim-"))
-            archives.unpack_run(Path(file), run)
-            return _run_selector(runs_dir, run)
-
-    controls_of_tabs = [setting.control for settings in settings_of_tabs for setting in settings.values()]
-    page.use.click(use, page.view.run, controls_of_tabs, **OF_RUN, api_visibility="private")
-    page.pack.click(pack, page.view.run, page.packed, **OF_RUN, api_visibility="private")
-    page.unpack.upload(unpack, page.unpack, page.view.run, api_visibility="private")
 
 
 def save_film(runs_dir: str, run: str, folder: Path, suffix: str, config: ExportConfig) -> Path:
@@ -243,10 +178,3 @@ def save_film(runs_dir: str, run: str, folder: Path, suffix: str, config: Export
     path = folder / f"ddim-train-{run_folder.name}-{recipe['epochs']}epochs{suffix}"
     save_animation(path, frames, config, recipe)
     return path
-
-
-def _run_selector(runs_dir: str, run: Path | None = None) -> gr.Dropdown:
-    """The list of runs as it now is, with this one chosen, or the newest where there is no such run any more."""
-    choices = view.choices(runs_dir)
-    names = [name for _, name in choices]
-    return gr.Dropdown(choices, value=run.name if run and run.name in names else next(iter(names), None))

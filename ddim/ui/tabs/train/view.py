@@ -15,7 +15,7 @@ from ddim.runs.film import frames_of_run, read_grid
 from ddim.runs.folder import STOP, read_status, recorded, sample_grids
 from ddim.runs.metrics import watched_metrics
 from ddim.ui import player
-from ddim.ui.edge import errors_shown, without_paths
+from ddim.ui.edge import without_paths
 from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.tabs.train import charts, plots, standing
 
@@ -23,6 +23,8 @@ SECONDS_BETWEEN_LOOKS = 2
 # Polls never fail: what a visitor's choices are is checked against the folders there are, not by Gradio against those
 # that it knew when the page was opened.
 UNCHECKED: dict[str, Any] = {**PRIVATE, "preprocess": False}
+# A run's name is checked against the folders there are, not against the choices that the page had when it opened.
+OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
 PLAYING = ExportConfig(frames_per_second=4, factor=2, hold_first=0.5, hold_last=2.0)
 NO_RUN = "No run yet: start one, and it appears here."
 
@@ -136,12 +138,11 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Bu
         return [gr.update(choices=found, value=chosen), gr.update(choices=found, value=others), found]
 
     def play(run: Any) -> dict[str, Any]:
-        with errors_shown():
-            frames = frames_of_run(folder(runs_dir, run))
-            fitting = player.max_frames(*frames.shape[1:3])
-            chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), fitting)).round().astype(int))
-            told = f"The pictures of the run {run}, epoch after epoch"
-            return player.film(frames[chosen], PLAYING, unit="epoch", alt_text=told)
+        frames = frames_of_run(folder(runs_dir, run))
+        fitting = player.max_frames(*frames.shape[1:3])
+        chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), fitting)).round().astype(int))
+        told = f"The pictures of the run {run}, epoch after epoch"
+        return player.film(frames[chosen], PLAYING, unit="epoch", alt_text=told)
 
     # Not the slider: a late answer may leave it where it can no longer be.
     inputs = [view.run, view.overlay, view.seen, view.chosen]
@@ -161,6 +162,13 @@ def wire(demo: gr.Blocks, view: View, runs_dir: str, buttons: Mapping[str, gr.Bu
 def choices(runs_dir: str) -> list[tuple[str, str]]:
     """Label and value of every run that can be looked at."""
     return [(path.name, path.name) for path in recorded(runs_dir)]
+
+
+def run_selector(runs_dir: str, run: Path | None = None) -> gr.Dropdown:
+    """The list of runs as it now is, with this one chosen, or the newest where there is no such run any more."""
+    found = choices(runs_dir)
+    names = [name for _, name in found]
+    return gr.Dropdown(found, value=run.name if run and run.name in names else next(iter(names), None))
 
 
 def folder(runs_dir: str, run: str | None) -> Path:
@@ -200,8 +208,7 @@ def status_and_grid(folders: list[Path], grids: list[Path], epoch: int) -> tuple
 def _training_status(runs_dir: str) -> Callable[[str], dict[str, Any]]:
     def training_status(run: str) -> dict[str, Any]:
         """How a run stands, and its metrics so far."""
-        with errors_shown():
-            path = folder(runs_dir, run)
+        path = folder(runs_dir, run)
         status = read_status(path)
         told = {name: without_paths(getattr(status, name)) for name in ("message", "pictures")}
         return {"status": asdict(status) | told, "metrics": watched_metrics(path).lines}
