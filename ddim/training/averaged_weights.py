@@ -6,6 +6,7 @@ from pathlib import Path
 from ddim.data import load_images
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.keras_engine import keras_engine
 from ddim.model.weights import load, save
 from ddim.training.averages import SNAPSHOTS, average_of
 from ddim.training.config import config_of_run
@@ -22,9 +23,8 @@ def averaged_model(run: Path, length: float, step: int | None = None) -> Diffusi
     model.network.set_weights(weights)
     kept = {"guidance": model.card["guidance"]} if "guidance" in model.card else {}
     card = {**kept, "training": {**model.card.get("training", {}), "average_length": length, "step": step}}
-    return DiffusionModel(
-        model.config, model.network, model.normalizer, "auto", card, is_final=True, classes=model.classes
-    )
+    engine = keras_engine(model.config.network, model.network, is_final=True)
+    return DiffusionModel(model.config, model.network, model.normalizer, card, model.classes, engine)
 
 
 def save_best_average(

@@ -1,0 +1,36 @@
+"""Networks run by OpenVINO, on the processor. No Keras is needed once there is a graph."""
+
+import numpy as np
+import openvino
+
+from ddim.model.engine import Engine, EnginePrecision
+from ddim.model.unet import UNetConfig
+from ddim.model.waves import waves_of
+
+DEVICE = "CPU"
+CORE = openvino.Core()
+
+
+def openvino_engine(config: UNetConfig, graph: openvino.Model, precision: EnginePrecision) -> Engine:
+    """An engine for a graph of `openvino_graph`, in "float32" or "bfloat16"."""
+    half = "bf16" if precision == "bfloat16" else "f32"
+    compiled = CORE.compile_model(graph, DEVICE, {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": half})
+    request = compiled.create_infer_request()  # one is enough, since callers take turns
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        noisy_images, noise_variances, *class_weights = inputs
+        request.infer([noisy_images, waves_of(config, noise_variances), *class_weights], share_inputs=True)
+        outputs: np.ndarray = request.get_output_tensor().data.copy()
+        return outputs
+
+    return Engine("OpenVINO", precision, run)
+
+
+def has_native_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers itself, as far as OpenVINO can tell."""
+    return "BF16" in CORE.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+
+
+def processor() -> list[str]:
+    """What a graph is compiled for."""
+    return [CORE.get_property(DEVICE, "FULL_DEVICE_NAME"), *CORE.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")]
