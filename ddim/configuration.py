@@ -110,13 +110,22 @@ def from_json(kind: type[Configuration], fields: Mapping[str, Any]) -> Configura
     return kind(**{**fields, **nested})
 
 
-def add_options(parser: argparse.ArgumentParser, kind: type, without: Collection[str] = ()) -> None:
-    """Add an option for each field except those named in `without`. What is not given stays out of the result."""
+def add_options(
+    parser: argparse.ArgumentParser,
+    kind: type,
+    without: Collection[str] = (),
+    defaults: Mapping[str, Any] = types.MappingProxyType({}),
+) -> None:
+    """Add an option for each field except those named in `without`. What is not given stays out of the result.
+
+    `defaults` are told in place of the configuration's own.
+    """
     for option in options_of(kind).values():
         if option.name in without:
             continue
         flag = "--" + option.name.replace("_", "-")
-        text = f"{option.text} Default: {written(option.default)}.".replace("%", "%%")
+        default = defaults.get(option.name, option.default)
+        text = f"{option.text} Default: {written(default)}.".replace("%", "%%")
         parser.add_argument(flag, help=text, default=argparse.SUPPRESS, **_argument(option.hint))
 
 

@@ -1,5 +1,5 @@
-"""The command line: python -m ddim COMMAND, which is one of sample, compare, interpolate, animate, train, average,
-import, evaluate and info.
+"""The command line: python -m ddim COMMAND, which is one of sample, compare, interpolate, animate, train, distill,
+average, import, evaluate and info.
 
 `python -m ddim COMMAND --help` says what each option does.
 """
@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ddim.cli.distill import add_distill
 from ddim.cli.pictures import add_animate, add_compare, add_interpolate, add_sample
 from ddim.cli.terminal import OneLineParser, show_bug, show_last
 from ddim.cli.train import add_average, add_evaluate, add_import, add_info, add_train
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m ddim", description="Make pictures out of noise, and train networks that do.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    pictures, weights = (add_sample, add_compare, add_interpolate, add_animate), (add_train, add_average, add_import)
-    for add in (*pictures, *weights, add_evaluate, add_info):
+    pictures = (add_sample, add_compare, add_interpolate, add_animate)
+    for add in (*pictures, add_train, add_distill, add_average, add_import, add_evaluate, add_info):
         add(commands)
     return parser

@@ -15,7 +15,8 @@ from ddim.media.images import save_picture
 from ddim.model.imported import TUTORIAL_IMAGE_SIZE
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
 from ddim.runs.folder import folder_of
-from ddim.training.config import PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
+from ddim.training.config import DISTILLATION, PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
+from ddim.training.distill_config import DistillConfig, distillation_of_run
 from ddim.training.train import train
 
 
@@ -36,23 +37,34 @@ def add_train(commands: Any) -> None:
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
-    folder = folder_of(runs_dir, run)
-    if not resume and any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
-        raise UserError(f"The run {folder} exists: resume it with --resume, or choose another name with --run.")
-    if resume:
-        if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
-            changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
-            raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
-        before = config_of_run(folder)
-        config = replace(before, **options)
-        if config.epochs != before.epochs and config.learning_rate_decay != "none":
-            show_last(
-                f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again."
-            )
-    else:
+    if not resume:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data)
-    show_last(f"{folder}: {'stopped, go on with --resume' if stopped_by else 'finished'}")
+        return run_training(config, new_run(runs_dir, run))
+    folder = folder_of(runs_dir, run)
+    if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
+        changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
+        raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
+    before = config_of_run(folder)
+    config = replace(before, **options)
+    if config.epochs != before.epochs and config.learning_rate_decay != "none":
+        show_last(f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again.")
+    return run_training(config, folder, accept_changed_data, distillation_of_run(folder))
+
+
+def new_run(runs_dir: Path, run: str) -> Path:
+    """The folder of a run that is to begin. Raises UserError if it has begun already, or cannot be called so."""
+    folder = folder_of(runs_dir, run)
+    if any((folder / name).exists() for name in ("checkpoints", f"{BEST}{WEIGHTS_SUFFIX}")):
+        raise UserError(f"The run {folder} exists: resume it with train --resume, or choose another name with --run.")
+    return folder
+
+
+def run_training(
+    config: TrainConfig, folder: Path, accept_changed_data: bool = False, distillation: DistillConfig | None = None
+) -> int:
+    """Train, say how it ended, and return the exit code."""
+    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data, distillation)
+    show_last(f"{folder}: {'stopped, go on with train --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 
 
@@ -146,6 +158,8 @@ def _info(weights: str) -> int:
     )
     if model.classes:
         print(f"classes: {len(model.classes)}, {', '.join(model.classes)}")
+    if DISTILLATION in card:
+        print(f"distilled: from {card[DISTILLATION]['teacher']}, for {card['num_steps']} steps of {card['solver']}")
     if "imported" in card:
         print(f"imported: {card['imported']['network']} of {card['imported']['file']}")
     kid = card.get("kid", {})

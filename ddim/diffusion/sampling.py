@@ -26,7 +26,9 @@ MAX_GUIDANCE = 10
 
 SolverName = Literal["ddim", "heun", "ab2", "ab3", "ab4", "dpmpp2m", "unipc"]
 Variance = Literal["posterior", "large"]
-NodePlacement = Literal["reference", "inclusive"]
+NodePlacement = Literal["reference", "inclusive", "early"]
+
+EARLY_POWER = 1.7  # by KID with the weights flowers64-species, of 1.35 to 1.8
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class SampleConfig:
         variance: Which of the two kinds of fresh noise that DDIM (2010.02502) compares: "posterior" has the deviation
             of Eq. 16; "large" has sigma-hat, more than the step took away.
         node_placement: "reference" puts nodes at diffusion times 1, 1 - 1/N, ..., 1/N as the tutorial does;
-            "inclusive" at 1, ..., 0.
+            "inclusive" at N even ones from 1 to 0; "early" as well from 1 to 0, but with more of them where there is
+            most noise: at 1 - u^1.7 for N even u from 0 to 1.
         min_signal_rate: How much picture there is at diffusion time 1, above 0.
         max_signal_rate: How much picture there is at diffusion time 0, at most 1.
         class_name: What the picture shows, where weights have classes; without it, the seed draws one as often as
@@ -70,9 +73,10 @@ class SampleConfig:
             raise UserError(f"eta must be between 0 and 1, but is {briefly(self.eta)}.")
         if self.eta and self.solver != "ddim":
             raise UserError(f"Only the solver 'ddim' can add noise: with {self.solver!r}, eta must be 0.")
-        if self.node_placement == "inclusive" and self.max_signal_rate == 1:
+        if self.node_placement != "reference" and self.max_signal_rate == 1:
             raise UserError(
-                "With node_placement 'inclusive', max_signal_rate must be below 1, or the last node has no noise."
+                f"With node_placement {self.node_placement!r}, max_signal_rate must be below 1, or the last node has "
+                "no noise."
             )
         if not 0 <= self.guidance <= MAX_GUIDANCE:
             raise UserError(f"guidance must be between 0 and {MAX_GUIDANCE}, but is {briefly(self.guidance)}.")
@@ -103,9 +107,13 @@ class SampleConfig:
 
     def diffusion_times(self) -> np.ndarray:
         """The nodes (num_steps,) float64, from 1 down."""
-        if self.node_placement == "inclusive":
-            return np.linspace(1, 0, self.num_steps)
-        return 1 - np.arange(self.num_steps) / self.num_steps
+        match self.node_placement:
+            case "reference":
+                return 1 - np.arange(self.num_steps) / self.num_steps
+            case "inclusive":
+                return np.linspace(1, 0, self.num_steps)
+            case "early":
+                return 1 - np.linspace(0, 1, self.num_steps) ** EARLY_POWER
 
 
 FEW_STEPS = SampleConfig(num_steps=10, solver="unipc", node_placement="inclusive")

@@ -37,7 +37,7 @@ class EvaluateConfig:
     Attributes:
         weights: Names, paths or runs, as `load` takes them, separated by commas.
         dataset: Where the real pictures come from, as in training: they are its validation part.
-        solvers: Solvers separated by commas; those of second and higher order may have ":inclusive" after them.
+        solvers: Solvers separated by commas; each may have ":inclusive" or ":early" after it.
         num_steps: Numbers of steps separated by commas.
         eta: Fresh noise in each step of the solver ddim.
         guidance: Strengths of guidance separated by commas, for weights with classes; those are drawn as often as

@@ -65,7 +65,7 @@ def chart(results: dict[str, Any]) -> np.ndarray:
 
 def _solver_of(config: dict[str, Any]) -> str:
     """Solver, nodes and eta in words."""
-    solver = config["solver"] + (" inclusive" if config["node_placement"] == "inclusive" else "")
+    solver = config["solver"] + ("" if config["node_placement"] == "reference" else f" {config['node_placement']}")
     return solver + (f" eta {config['eta']:g}" if config["eta"] else "")
 
 

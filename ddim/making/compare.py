@@ -96,14 +96,15 @@ def check_comparison(
 class Cell(NamedTuple):
     """The pictures (B, H, W, 3) uint8 of all seeds with one set of weights and one way to sample.
 
-    `nfe` counts the network evaluations so far and `seconds` the time that they took for all pictures together.
+    `nfe` counts the network evaluations so far and `seconds` the time that they took for all pictures together, None
+    where it was not taken.
     """
 
     weights: str
     config: SampleConfig
     images: np.ndarray
     nfe: int
-    seconds: float
+    seconds: float | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -196,7 +197,8 @@ def _enlarged(cell: Cell, export: ExportConfig) -> np.ndarray:
 def _label(cell: Cell, cells: Sequence[Cell]) -> str:
     weights = [cell.weights] if len({other.weights for other in cells}) > 1 else []
     steps, evaluations = counted(cell.config.num_steps, "step"), counted(cell.nfe, "evaluation")
-    details = [cell.config.solver, f"{evaluations}, {cell.seconds:.2f} s", *weights, *asked_for(cell.config)]
+    effort = evaluations if cell.seconds is None else f"{evaluations}, {cell.seconds:.2f} s"
+    details = [cell.config.solver, effort, *weights, *asked_for(cell.config)]
     return "\n".join([steps, *details])
 
 

@@ -67,7 +67,12 @@ def sample_from(
     What they show is up to `class_weights` (B, num_classes), None where weights have no classes.
     """
     denoise = partial(model.denoise, class_weights=class_weights, guidance=config.guidance)
-    for step in reverse_diffusion(denoise, initial_noise, config, fresh_noises):
+    yield from on_pixel_scale(model, reverse_diffusion(denoise, initial_noise, config, fresh_noises))
+
+
+def on_pixel_scale(model: DiffusionModel, steps: Iterator[Step]) -> Iterator[Step]:
+    """Steps at unit variance with their pictures, but not their noises, on the pixel scale [0, 1]."""
+    for step in steps:
         yield step._replace(
             noisy_images=model.denormalize(step.noisy_images), pred_images=model.denormalize(step.pred_images)
         )

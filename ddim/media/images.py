@@ -35,6 +35,13 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return places.swapaxes(1, 2).reshape(rows * height, columns * width, channels)
 
 
+def cut(sheet: np.ndarray, columns: int) -> np.ndarray:
+    """The square pictures (B, S, S, C) of a sheet with so many columns, and what fills places left over: see `grid`."""
+    size = sheet.shape[1] // columns
+    pictures: np.ndarray = sheet.reshape(-1, size, columns, size, sheet.shape[2]).swapaxes(1, 2)
+    return pictures.reshape(-1, size, size, sheet.shape[2])
+
+
 def to_pil(image: np.ndarray, recipe: Mapping[str, Any] | None = None) -> Image.Image:
     """A picture (H, W, 3) uint8 for display; its recipe is in `info`, which Gradio writes to PNGs."""
     picture = Image.fromarray(image)

@@ -168,15 +168,17 @@ class DiffusionModel:
         class_weights: np.ndarray | None = None,
         guidance: float = 1.0,
     ) -> Prediction:
-        """What the network sees in noisy pictures (B, H, W, C) float32 that all have these rates, at unit variance.
+        """What the network sees in noisy pictures (B, H, W, C) float32 at unit variance.
 
+        They all have these rates, two floats, or each its own, two arrays (B, 1, 1, 1) float64.
         Where it has classes, it looks for those of `class_weights` (B, num_classes); without them, for any. Guidance
         other than 1 goes from what it sees for any class to what it sees for these by that factor, and beyond
         (classifier-free guidance, 2207.12598, Eq. 6, whose w is guidance - 1).
         """
         if self.classes and class_weights is None:
             class_weights = np.zeros((len(noisy_images), len(self.classes)), np.float32)
-        noise_variances = np.full(len(noisy_images), rates.noise**2, np.float32)
+        noise_variances = np.empty(len(noisy_images), np.float32)
+        noise_variances[:] = np.ravel(rates.noise) ** 2
         if guidance == 1 or class_weights is None:
             outputs = self.engine(noisy_images, noise_variances, class_weights)
         else:

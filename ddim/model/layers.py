@@ -97,13 +97,17 @@ class Modulation(layers.Layer):
 class FusedBatchNormalization(layers.BatchNormalization):
     """Keras' layer composes dozens of float32 operations on whole batches; this is one, in the batch's own precision.
 
-    Means and variances are still float32. For features (B, H, W, C), without centre and scale.
+    Means and variances are still float32. For features (B, H, W, C), without centre and scale. Where it is not
+    trainable, it keeps to its moving averages.
     """
 
     def call(self, features: Tensor, training: bool | None = None) -> Tensor:
         """Features (B, H, W, C), normalized; in training this updates the moving averages too."""
         if not training:
             return super().call(features)
+        if not self.trainable:
+            scale = ops.rsqrt(self.moving_variance + self.epsilon)
+            return (features - ops.cast(self.moving_mean, features.dtype)) * ops.cast(scale, features.dtype)
         import tensorflow as tf
 
         outputs, means, variances, *_ = tf.raw_ops.FusedBatchNormV3(

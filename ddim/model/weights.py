@@ -9,6 +9,7 @@ been replaced as well: at any moment, and after a kill at any moment, the number
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from importlib.resources import files
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddim.configuration import from_json
+from ddim.diffusion.sampling import SampleConfig
 from ddim.errors import UserError
 from ddim.files import patiently, replace_file
 from ddim.model.backend import check_backend
@@ -62,6 +64,7 @@ def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int 
     try:
         config = from_json(ModelConfig, card["model"])
         classes = {str(name): int(count) for name, count in card.get("classes", {}).items()}
+        SampleConfig(**own_sampling(card))  # the page does as it says
         normalizer = Normalizer(*(np.array(card["normalizer"][field], np.float32) for field in Normalizer._fields))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = str(error)[:200].rstrip(".")
@@ -189,6 +192,11 @@ def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
     if not isinstance(card, dict) or not {"model", "normalizer", "sha256"} <= card.keys():
         raise UserError(f"{path.name} does not describe weights: it is damaged or from another program.")
     return card
+
+
+def own_sampling(card: Mapping[str, Any]) -> dict[str, Any]:
+    """How a card says that its weights are best sampled with, by fields of SampleConfig; most cards say little."""
+    return {name: card[name] for name in ("num_steps", "solver", "node_placement", "guidance") if name in card}
 
 
 def _card_path(stem: Path) -> Path:

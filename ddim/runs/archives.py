@@ -140,7 +140,10 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration for others, whom it does not concern where things lie on this machine."""
     files = {name: Path(config[name]).name for name in ("init_weights", "inception_weights") if config.get(name)}
     dataset = {"dataset": name_of_dataset(config["dataset"])} if "dataset" in config else {}
-    return {**config, **files, **dataset}
+    taught = {}
+    if isinstance(asked := config.get("distillation"), dict):
+        taught = {"distillation": {**asked, "teacher": Path(str(asked.get("teacher"))).name}}
+    return {**config, **files, **dataset, **taught}
 
 
 def _check_texts(run: Path) -> None:

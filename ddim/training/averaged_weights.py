@@ -7,9 +7,9 @@ from ddim.data import load_images
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.keras_engine import keras_engine
-from ddim.model.weights import load, save
+from ddim.model.weights import load, own_sampling, save
 from ddim.training.averages import SNAPSHOTS, average_of
-from ddim.training.config import config_of_run
+from ddim.training.config import DISTILLATION, config_of_run
 from ddim.training.validation import Kids, kid_meter, measuring_order
 
 
@@ -21,7 +21,7 @@ def averaged_model(run: Path, length: float, step: int | None = None) -> Diffusi
     weights = average_of(run / SNAPSHOTS, length, step)
     model = load(run, "float32")
     model.network.set_weights(weights)
-    kept = {"guidance": model.card["guidance"]} if "guidance" in model.card else {}
+    kept = own_sampling(model.card) | {name: model.card[name] for name in (DISTILLATION,) if name in model.card}
     card = {**kept, "training": {**model.card.get("training", {}), "average_length": length, "step": step}}
     engine = keras_engine(model.config.network, model.network, is_final=True)
     return DiffusionModel(model.config, model.network, model.normalizer, card, model.classes, engine)
@@ -43,7 +43,8 @@ def save_best_average(
     config = config_of_run(run)
     images = load_images(config.dataset, "validation", config.model.network.image_size)
     encoder = InceptionEncoder(config.kid_block, config.inception_weights)
-    measure, protocol = kid_meter(encoder, images[measuring_order(len(images))][: config.kid_images])
+    images = images[measuring_order(len(images))][: config.kid_images]
+    measure, protocol = kid_meter(encoder, images, load(run, "float32").card)
     kids = {}
     for length in lengths:
         show(f"length {length:g}")

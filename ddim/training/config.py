@@ -13,7 +13,7 @@ from ddim.model.diffusion_model import ModelConfig, PredictionType
 from ddim.model.size import training_bytes
 from ddim.training.averages import MAX_LENGTH, MIN_LENGTH
 
-Loss = Literal["mae", "mse", "huber"]
+Loss = Literal["mae", "mse", "huber", "pseudo_huber"]
 TimeSampling = Literal["uniform", "log_normal"]
 TrainingPrecision = Literal["auto", "float32", "bfloat16", "float16"]
 OptimizerName = Literal["adamw", "muon"]
@@ -30,6 +30,8 @@ at 0.001, and at 0.0001 no signal is left. Sampling reads outputs by the rates t
 
 RESUMABLE = ("dataset", "epochs", "inception_weights", "checkpoint_minutes", "distribute", "precision")
 """Options that a resumed run may be given anew: they do not change what it has learned."""
+
+DISTILLATION = "distillation"  # where config.json has what only a distillation is asked for
 
 MAX_AVERAGES = 8
 MAX_TRAINING_BYTES = 1 << 40  # of all devices together
@@ -52,7 +54,7 @@ class TrainConfig:
         time_sampling: How noise levels are drawn: "uniform" in diffusion time, or "log_normal" in noise over signal,
             mostly where pictures take shape.
         loss: The mean of absolute errors ("mae"), squared ones ("mse"), or squared up to 0.3 and absolute above
-            ("huber").
+            ("huber"); or the mean, over pictures, of the root of a picture's mean squared error ("pseudo_huber").
         loss_on: What is compared: "noise", "image" or "velocity", whatever the network outputs.
         optimizer: "adamw", or "muon", whose steps cost a little more and go much further.
         learning_rate: Its learning rate.
@@ -140,7 +142,8 @@ def config_of_run(run: Path) -> TrainConfig:
     if not path.is_file():
         raise UserError(f"There is no run {run}: {path.name} is missing.")
     try:
-        return from_json(TrainConfig, json.loads(path.read_text()))
+        content = json.loads(path.read_text())
+        return from_json(TrainConfig, {name: content[name] for name in content if name != DISTILLATION})
     except UserError:
         raise
     except (LookupError, TypeError, ValueError) as error:

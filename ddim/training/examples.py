@@ -4,7 +4,7 @@ Every draw is a function of (seed, step) alone. So a killed run resumes with exa
 seen, and devices that share a batch never share its noise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
@@ -12,7 +12,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from ddim.data import Pictures
 from ddim.diffusion.schedule import Rates, log_snr, rates_at
+from ddim.model.classes import class_weights_of
 from ddim.model.diffusion_model import ModelConfig, Normalizer, targets_of
 from ddim.training.config import TrainConfig
 
@@ -41,13 +43,13 @@ def training_examples(
 
     @lru_cache(maxsize=2)  # a batch touches two passes at most, unless it is larger than the set
     def order(number_of_pass: int) -> np.ndarray:
-        return _generator(seed, number_of_pass, purpose=0).permutation(len(images))
+        return generator_at(seed, number_of_pass, purpose=0).permutation(len(images))
 
     def examples_at(step: int) -> Examples:
         positions = range(step * batch_size, (step + 1) * batch_size)
         chosen = [order(position // len(images))[position % len(images)] for position in positions]
         batch = images[chosen]
-        generator = _generator(seed, step, purpose=1)
+        generator = generator_at(seed, step, purpose=1)
         if config.horizontal_flips:
             flipped = generator.random(batch_size) < 0.5
             batch = np.where(flipped[:, None, None, None], batch[:, :, ::-1], batch)
@@ -67,7 +69,7 @@ def validation_examples(
 
     def examples_at(step: int) -> Examples:
         part = slice(step * config.batch_size, (step + 1) * config.batch_size)
-        examples = add_noise(images[part], _generator(config.seed, step, purpose=2), config, normalizer)
+        examples = add_noise(images[part], generator_at(config.seed, step, purpose=2), config, normalizer)
         if class_weights is not None:
             examples.inputs["class_weights"] = class_weights[part]
         return examples
@@ -80,12 +82,11 @@ def add_noise(
 ) -> Examples:
     """Pictures (B, H, W, C) uint8 with noise on them, each at a noise level of its own.
 
-    The levels are stratified, one in each of B equally likely parts (VDM, 2107.00630, appendix I.1): the loss of a
-    batch then varies less, at no cost.
+    The levels are stratified: the loss of a batch then varies less, at no cost.
     """
     normalized = (images / np.float32(255) - normalizer.mean) / np.sqrt(normalizer.variance)
     noises = generator.standard_normal(images.shape, dtype=np.float32)
-    quantiles = (generator.random() + np.arange(len(images))) / len(images)
+    quantiles = stratified_quantiles(generator, len(images))
     if config.time_sampling == "log_normal":
         exact = _log_normal_rates(quantiles, config.model)
     else:
@@ -101,6 +102,16 @@ def add_noise(
     )
 
 
+def class_weights_in(pictures: Pictures, classes: Mapping[str, int]) -> np.ndarray | None:
+    """The class weights (N, num_classes) of pictures; None where there are no classes."""
+    return class_weights_of(pictures.class_names.tolist(), classes) if classes else None
+
+
+def stratified_quantiles(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Numbers (B,) in [0, 1), in order, one in each of B equal parts (VDM, 2107.00630, appendix I.1)."""
+    return (generator.random() + np.arange(count)) / count
+
+
 def _log_normal_rates(quantiles: np.ndarray, config: ModelConfig) -> Rates:
     """Rates (B,) at these quantiles of a normal distribution of ln(noise rate / signal rate), as in EDM (2206.00364),
     table 1: its -1.2 and 1.2 for pictures of deviation 0.5 are about -0.5 and 1.2 at deviation 1.
@@ -109,7 +120,8 @@ def _log_normal_rates(quantiles: np.ndarray, config: ModelConfig) -> Rates:
     return rates_at(np.clip(-2 * log_ratios, log_snr(config.min_signal_rate), log_snr(config.max_signal_rate)))
 
 
-def _generator(seed: int, index: int, purpose: int) -> np.random.Generator:
+def generator_at(seed: int, index: int, purpose: int) -> np.random.Generator:
+    """What draws for a step, or a pass over the pictures, of the run with this seed; each purpose has its own."""
     return np.random.Generator(np.random.Philox(key=[seed, (index << 8) + purpose]))
 
 

@@ -17,6 +17,7 @@ from ddim.training.muon import Muon
 from ddim.training.stopping import StopRequest
 
 HUBER_DELTA = 0.3
+PSEUDO_HUBER_C = 0.00054
 CONSTANT_PART = 0.6
 
 
@@ -38,13 +39,23 @@ def compile_losses(
     The tutorial sums its loss over pixels before taking gradients. With a mean, they are smaller by the number of
     summands; Adam divides that out, but its epsilon and a clipping norm do not: here both mean what they say.
     """
-    errors = keras.losses.Huber(delta=HUBER_DELTA) if loss == "huber" else loss
+    errors = {"huber": keras.losses.Huber(delta=HUBER_DELTA), "pseudo_huber": pseudo_huber}.get(loss, loss)
     learner.compile(
         optimizer=optimizer or "sgd",
         loss={kind: errors if kind == loss_on else None for kind in ("noise", "image", "velocity")},
         metrics={"image": keras.metrics.MeanAbsoluteError(name="loss")},
         jit_compile=keras.backend.backend() == "jax",
     )
+
+
+def pseudo_huber(targets: Any, predictions: Any) -> Any:
+    """sqrt(e^2 + c^2) - c for each picture (B,), e being the root of the mean of its squared errors.
+
+    After Improved Techniques for Training Consistency Models (2310.14189), section 3.3, but divided by the root of the
+    number of pixels and channels, as is the c there: a batch of pictures that are far off weighs no more than others.
+    """
+    squares = ops.mean(ops.square(targets - predictions), axis=(1, 2, 3))
+    return ops.sqrt(squares + PSEUDO_HUBER_C**2) - PSEUDO_HUBER_C
 
 
 def new_optimizer(config: TrainConfig, total_steps: int, loss_scaling: bool) -> keras.optimizers.Optimizer:

@@ -1,7 +1,8 @@
 """From pictures to weights, as a run that can be killed at any moment and resumed.
 
 The network learns by plain supervised `fit`, one call an epoch, on batches that come with their noise (examples.py,
-learning.py). What happens between epochs is ordinary code. All that is kept is in the run's folder.
+learning.py). What they show is a subject of its own: denoising.py, or distillation.py. What happens between epochs is
+ordinary code. All that is kept is in the run's folder.
 """
 
 import math
@@ -16,27 +17,22 @@ import numpy as np
 from ddim.data import Dataset, Pictures
 from ddim.errors import UserError
 from ddim.evaluation.encoder import InceptionEncoder
-from ddim.model.classes import MIN_PICTURES, class_weights_of, classes_of
-from ddim.model.diffusion_model import DiffusionModel, Normalizer
+from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.unet import Form, build_unet
-from ddim.model.weights import BEST, load, save
+from ddim.model.weights import BEST, save
 from ddim.runs.folder import cut_metrics
 from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot, update_average
 from ddim.training.checkpoints import Progress, Variables, restore_checkpoint, save_checkpoint
 from ddim.training.config import TrainConfig
+from ddim.training.denoising import Denoising
 from ddim.training.devices import devices, network_precision
-from ddim.training.examples import Batches, training_examples
-from ddim.training.learning import (
-    AfterEachBatch,
-    compile_losses,
-    diverged,
-    learning_network,
-    new_optimizer,
-    optimizer_state,
-)
+from ddim.training.distill_config import DistillConfig
+from ddim.training.distillation import Distillation
+from ddim.training.examples import Batches
+from ddim.training.learning import AfterEachBatch, compile_losses, diverged, new_optimizer, optimizer_state
 from ddim.training.report import Report
 from ddim.training.stopping import StopRequest
-from ddim.training.validation import GUIDANCE, Kids, kid_meter, measuring_order, save_samples, validation_losses
+from ddim.training.validation import Kids, kid_meter, measuring_order, save_samples, validation_losses
 
 NUM_SNAPSHOTS = 20
 
@@ -52,18 +48,12 @@ class Trainer:
         dataset: Dataset,
         stop: StopRequest | None = None,
         accept_changed_data: bool = False,
+        distillation: DistillConfig | None = None,
     ):
         """Raises UserError for too few pictures or classes, for weights that do not fit, for checkpoints that cannot be
         used, and for other pictures than the run has learned from, unless they are accepted.
         """
         pictures, validation, _ = dataset
-        classes = classes_of(pictures.class_names.tolist()) if config.class_conditional else {}
-        if config.class_conditional and len(classes) < 2:
-            raise UserError(
-                f"{config.dataset} has no two classes with {MIN_PICTURES} pictures each: leave out class_conditional."
-            )
-        network = replace(config.model.network, num_classes=len(classes))
-        config = self.config = replace(config, model=replace(config.model, network=network))
         self.run = run
         self.report = report
         self.stop = stop or StopRequest()
@@ -72,13 +62,15 @@ class Trainer:
 
         order = measuring_order(len(validation.images))
         validation = Pictures(validation.images[order], validation.class_names[order])
-        images = pictures.images
-        self.steps_per_epoch = report.steps_per_epoch = config.repetitions * len(images) // config.batch_size
+        count = len(pictures.images)
+        self.steps_per_epoch = report.steps_per_epoch = config.repetitions * count // config.batch_size
         if self.steps_per_epoch == 0:
-            raise UserError(f"{len(images)} training pictures do not fill one batch of {config.batch_size}.")
+            raise UserError(f"{count} training pictures do not fill one batch of {config.batch_size}.")
 
         # Networks: one learns, on all devices; `model` holds its average after each epoch: all that is ever shown.
-        self.model = _initial_model(config, images, classes)
+        self.subject = Distillation(config, distillation) if distillation else Denoising(config, pictures)
+        self.model = self.subject.model
+        self.config = replace(config, model=self.model.config)
         with self.devices():
             self._build_learner()
         self.averages = [
@@ -86,12 +78,9 @@ class Trainer:
         ]
 
         # Measures.
-        def class_weights(part: Pictures) -> np.ndarray | None:
-            return class_weights_of(part.class_names.tolist(), classes) if classes else None
-
-        normalizer = self.model.normalizer
-        self.examples_at = training_examples(images, class_weights(pictures), config, normalizer)
-        self.measure_losses = validation_losses(self.model, validation.images, class_weights(validation), config)
+        self.examples_at = self.subject.training_examples(pictures, config.epochs * self.steps_per_epoch)
+        batches = self.subject.validation_batches(validation)
+        self.measure_losses = validation_losses(self.model, batches, self.config)
         self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: config.kid_images])
 
         # Where it stands.
@@ -106,7 +95,7 @@ class Trainer:
         on_one_device: Form = "fused" if keras.backend.backend() == "tensorflow" else "plain"
         self.network = build_unet(config.model.network, precision, "synchronized" if mirrored else on_one_device)
         self.network.set_weights(self.model.network.get_weights())
-        self.learner = learning_network(self.network, config.model.prediction_type)
+        self.learner = self.subject.learner(self.network)
         total_steps = config.epochs * self.steps_per_epoch
         self.optimizer = new_optimizer(config, total_steps, loss_scaling=precision == "mixed_float16")
         self.optimizer.build(self.learner.trainable_variables)
@@ -175,7 +164,7 @@ class Trainer:
                 training={**asdict(self.config), "epoch": epoch, "step": progress.step},
                 kid={"value": measured["kid"], "page_value": measured["page_kid"], "protocol": self.kid_protocol},
                 val_loss=val_losses["val_loss"],
-                **({"guidance": GUIDANCE} if self.model.classes else {}),
+                **self.model.card,
             )
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
         metrics = {**losses, **val_losses, **measured, "kid_std": None}
@@ -191,7 +180,7 @@ class Trainer:
         except OSError as error:
             self.report.message = f"KID is not measured, so the best epoch has the lowest validation loss. {error}"
             return None, self.report.message
-        return kid_meter(encoder, images)
+        return kid_meter(encoder, images, self.model.card)
 
     def _variables(self) -> Variables:
         groups = {"network": self.network.weights}
@@ -220,20 +209,3 @@ def _check_data(progress: Progress, data: str, accept_changed_data: bool) -> Non
             "Bring back those of before, or go on with these by --accept-changed-data."
         )
     progress.data = data
-
-
-def _initial_model(config: TrainConfig, images: np.ndarray, classes: dict[str, int]) -> DiffusionModel:
-    """A fresh model for these pictures, or one that goes on from `init_weights`, whose noise levels may differ.
-
-    Raises UserError if those are weights of another network, or for another prediction.
-    """
-    if config.init_weights is None:
-        return DiffusionModel(config.model, build_unet(config.model.network), Normalizer.of(images), classes=classes)
-    model = load(config.init_weights, "float32")
-    wanted = (config.model.network, config.model.prediction_type)
-    if (model.config.network, model.config.prediction_type, list(model.classes)) != (*wanted, list(classes)):
-        raise UserError(
-            f"{config.init_weights} cannot be trained further like this: they are weights of {model.config}, "
-            f"but the run has {config.model}."
-        )
-    return DiffusionModel(config.model, model.network, model.normalizer, classes=classes)  # whose weights may change

@@ -1,9 +1,8 @@
 """What is measured after each epoch of training: losses and KID on the validation pictures, and pictures to look at."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,15 +12,16 @@ from ddim.evaluation.kid import kid_of_batches
 from ddim.making.generate import MAX_NUM_IMAGES, generate
 from ddim.media.images import grid, save_png
 from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.weights import own_sampling
 from ddim.training.config import TrainConfig
-from ddim.training.examples import Batches, validation_examples
+from ddim.training.examples import Batches
 from ddim.training.learning import compile_losses, learning_network
 
 SAMPLE_SEEDS = range(18)
 SAMPLE_COLUMNS = 6
 SAMPLE_STEPS = 20
 KID_STEPS = 5
-GUIDANCE = 1.5  # of pictures that a run with classes is measured by, and that its weights are shown with
+GUIDANCE = 2.5  # of pictures that a run with classes is measured by, and that its weights are shown with
 KID_FIRST_SEED = 2**31  # away from the seeds that people type
 
 
@@ -30,15 +30,10 @@ def measuring_order(num_images: int) -> np.ndarray:
     return np.random.default_rng(0).permutation(num_images)
 
 
-def validation_losses(
-    model: DiffusionModel, images: np.ndarray, class_weights: np.ndarray | None, config: TrainConfig
-) -> Callable[[], dict[str, float]]:
-    """A function that gives `val_loss` and `val_image_loss` of the model as it then is, always on the same noise."""
+def validation_losses(model: DiffusionModel, batches: Batches, config: TrainConfig) -> Callable[[], dict[str, float]]:
+    """A function that gives `val_loss` and `val_image_loss` of the model as it then is, always on these batches."""
     learner = learning_network(model.network, model.config.prediction_type)
     compile_losses(learner, config.loss, config.loss_on)
-    config = replace(config, batch_size=min(config.batch_size, len(images)))
-    examples_at = validation_examples(images, class_weights, config, model.normalizer)
-    batches = Batches(examples_at, 0, len(images) // config.batch_size)
 
     def measure() -> dict[str, float]:
         losses = learner.evaluate(batches, return_dict=True, verbose=0)
@@ -54,8 +49,11 @@ class Kids(NamedTuple):
     page_kid: float
 
 
-def kid_meter(encoder: InceptionEncoder, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids], str]:
-    """A function that gives a model's KIDs against `images` (N, H, W, C) uint8, and the protocol of both in words.
+def kid_meter(
+    encoder: InceptionEncoder, images: np.ndarray, card: Mapping[str, Any]
+) -> tuple[Callable[[DiffusionModel], Kids], str]:
+    """A function that gives KIDs of models with this card against `images` (N, H, W, C) uint8, and the protocol of both
+    in words.
 
     As many pictures as there are real ones are generated, from the same seeds every time; the features of the real
     ones are computed once.
@@ -69,28 +67,31 @@ def kid_meter(encoder: InceptionEncoder, images: np.ndarray) -> tuple[Callable[[
         return kid_of_batches(real_features, encoder.features(generated)).mean
 
     def measure(model: DiffusionModel) -> Kids:
-        return Kids(kid(model, model.sample_config(num_steps=KID_STEPS)), kid(model, page_sampling(model)))
+        guided = way if model.classes else {**way, "guidance": 1.0}
+        return Kids(kid(model, model.sample_config(num_steps=KID_STEPS)), kid(model, model.sample_config(**guided)))
 
+    way = page_sampling(card)
     protocol = (
         f"{encoder.protocol}, {len(images)} validation pictures, batches of 64; kid: {KID_STEPS} DDIM steps, "
-        f"page_kid: {FEW_STEPS.num_steps} of {FEW_STEPS.solver}, {FEW_STEPS.node_placement} nodes, "
-        f"guidance {GUIDANCE} where there are classes"
+        f"page_kid: {way['num_steps']} of {way['solver']}, {way['node_placement']} nodes, "
+        f"guidance {way['guidance']} where there are classes"
     )
     return measure, protocol
 
 
-def page_sampling(model: DiffusionModel) -> SampleConfig:
-    """How the page samples with these weights unless told otherwise."""
-    return model.sample_config(
-        num_steps=FEW_STEPS.num_steps,
-        solver=FEW_STEPS.solver,
-        node_placement=FEW_STEPS.node_placement,
-        guidance=GUIDANCE if model.classes else 1.0,
-    )
+def page_sampling(card: Mapping[str, Any]) -> dict[str, Any]:
+    """How the page samples with weights that have classes and this card, unless told otherwise: fields of SampleConfig,
+    of which the guidance is for classes alone.
+    """
+    few = {name: getattr(FEW_STEPS, name) for name in ("num_steps", "solver", "node_placement")}
+    return {**few, "guidance": GUIDANCE, **own_sampling(card)}
 
 
 def save_samples(model: DiffusionModel, path: Path) -> None:
-    """A grid of 3 x 6 pictures, as the tutorial shows them, of the same seeds every time."""
+    """A grid of 3 x 6 pictures, as the tutorial shows them, of the same seeds every time.
+
+    They take 20 DDIM steps, or as many as the weights have learned to do with.
+    """
     path.parent.mkdir(exist_ok=True)
-    images = generate(model, SAMPLE_SEEDS, num_steps=SAMPLE_STEPS)
+    images = generate(model, SAMPLE_SEEDS, num_steps=model.card.get("num_steps", SAMPLE_STEPS))
     save_png(path, grid(images, SAMPLE_COLUMNS))

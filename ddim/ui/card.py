@@ -13,11 +13,12 @@ from typing import Any
 
 from PIL import Image
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ddim.model.weights import WEIGHTS_DIR
+from ddim.ui import beside
 
 TITLE = "DDIM playground"
 DESCRIPTION = "Watch flowers form out of noise, walk between them, compare samplers, and train a model of your own."
@@ -30,18 +31,21 @@ ROOT = re.compile(rb'const root = "([^"]*)"')
 
 
 @cache
-def picture() -> bytes:
+def picture(sheet: Path) -> bytes:
     """A sheet of flowers as a PNG, large enough for a card."""
     stream = io.BytesIO()
-    with Image.open(WEIGHTS_DIR / "flowers64.png") as sheet:
-        sheet.resize((SIDE, SIDE), Image.Resampling.NEAREST).save(stream, "PNG", optimize=True)
+    with Image.open(sheet) as opened:
+        opened.resize((SIDE, SIDE), Image.Resampling.NEAREST).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
 def head(root: str) -> str:
     """What stands in the head of the page at this address; pictures of cards must have whole addresses."""
-    card = {"title": TITLE, "description": DESCRIPTION, "image": f"{root}{ROUTE.path}", "image:alt": ALT_TEXT}
-    of_graph = {"type": "website", "url": f"{root}/", "image:width": str(SIDE), "image:height": str(SIDE)}
+    card = {"title": TITLE, "description": DESCRIPTION}
+    of_graph = {"type": "website", "url": f"{root}/"}
+    if beside.first_sheet():
+        card |= {"image": f"{root}{ROUTE.path}", "image:alt": ALT_TEXT}
+        of_graph |= {"image:width": str(SIDE), "image:height": str(SIDE)}
     lines = [f"<title>{TITLE}</title>", '<link rel="icon" href="favicon.ico" type="image/svg+xml">']
     tags = [("name", "description", DESCRIPTION), ("name", "twitter:card", "summary_large_image")]
     tags += [("property", f"og:{name}", value) for name, value in {**card, **of_graph}.items()]
@@ -90,7 +94,10 @@ def _with_own_head(page: bytes) -> bytes:
 
 
 async def _send_picture(request: Request) -> Response:
-    return Response(picture(), media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+    sheet = beside.first_sheet()
+    if sheet is None:
+        raise HTTPException(404)
+    return Response(picture(sheet), media_type="image/png", headers={"Cache-Control": "max-age=86400"})
 
 
 ROUTE = Route("/card.png", _send_picture)

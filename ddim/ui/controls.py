@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -34,7 +35,11 @@ SOLVERS = [
 ]
 GUIDANCE_INFO = "1 asks for the species and no more; above, pictures look more like it, and more like each other."
 VARIANCES = [("Posterior, as in Eq. 16", "posterior"), ("Large, sigma hat", "large")]
-NODE_PLACEMENTS = [("Reference: 1 to 1/N", "reference"), ("Inclusive: 1 to 0", "inclusive")]
+NODE_PLACEMENTS = [
+    ("Reference: 1 to 1/N", "reference"),
+    ("Inclusive: 1 to 0", "inclusive"),
+    ("Early: 1 to 0, closer together in the noise", "early"),
+]
 NO_WEIGHTS = ("no other weights", "")
 ANY_CLASS = ("Any species", "")
 SOLVER_INFO = "How a step follows the network's guess. DDIM is the simplest; the others come as near in fewer steps."
@@ -92,7 +97,8 @@ def sampling_controls(
     """Lay out and wire how to sample, except the fields in `without`: presets and steps in sight, the rest below.
 
     Weights with classes can be asked for one. `presets` become buttons, fewest steps first, without their signal rates,
-    and the page begins with the first of them. Signal rates and guidance are the weights' own.
+    and the page begins with the first of them. Signal rates and guidance are the weights' own, as are nodes where
+    their card has some; those that have learned to do with few steps bring these too, and a button for them.
     """
     fields: dict[str, Any] = {}
 
@@ -100,41 +106,47 @@ def sampling_controls(
         if name not in without:
             fields[name] = lay_out(*arguments, **options)
 
-    default, own = next(iter(presets.values()), SampleConfig()), first_settings(weights.value)
+    default = next(iter(presets.values()), SampleConfig())
+    own = first_settings(weights.value, default.solver)
+    usual = {name: getattr(default, name) for name in ("num_steps", "solver", "node_placement")}
+    first = {**usual, **own}
     if "class_name" not in without:
         fields |= _lay_out_classes(weights, own["guidance"])
     with gr.Row(visible=bool(presets), elem_classes="chips"):
         in_order = sorted(presets, key=lambda name: presets[name].num_steps)
+        own_way = _own_way_button(weights.value)
         buttons = {name: gr.Button(name, size="sm", min_width=80) for name in in_order}
-    add("num_steps", slider, "num_steps", default.num_steps, info=PRESETS_INFO if presets is PRESETS else None)
+    add("num_steps", slider, "num_steps", first["num_steps"], info=PRESETS_INFO if presets is PRESETS else None)
     with gr.Accordion("Advanced", open=False):
-        add("solver", _choice, SOLVERS, default.solver, "Solver", SOLVER_INFO)
-        add("eta", slider, "eta", default.eta, info=ETA_INFO, interactive=default.solver == "ddim")
+        add("solver", _choice, SOLVERS, first["solver"], "Solver", SOLVER_INFO)
+        add("eta", slider, "eta", default.eta, info=ETA_INFO, interactive=first["solver"] == "ddim")
         label = "Variance of fresh noise, with eta above 0"
         add("variance", _choice, VARIANCES, default.variance, label, VARIANCE_INFO)
         label = "Diffusion times of N steps"
-        add("node_placement", _choice, NODE_PLACEMENTS, default.node_placement, label, NODES_INFO)
+        add("node_placement", _choice, NODE_PLACEMENTS, first["node_placement"], label, NODES_INFO)
         for name, info in RATES_INFO.items():
-            add(name, slider, name, own[name], info=info)
+            add(name, slider, name, first[name], info=info)
         precision = gr.Textbox(
             "chosen when the weights are loaded",
             label="What runs the network, in which precision",
             info="The quickest that is installed here: Keras or OpenVINO, in float32, or half of it where that agrees.",
             interactive=False,
         )
-    _wire_presets(fields, {button: presets[name] for name, button in buttons.items()})
+    _wire_presets(weights, fields, {button: presets[name] for name, button in buttons.items()})
     if "solver" in fields and "eta" in fields:
         fields["solver"].change(eta_for, fields["solver"], fields["eta"], **PRIVATE)
-    own_fields = [name for name in own if name in fields]
+    own_fields = [name for name in first if name in fields]
 
     def settings_of_weights(weights: str) -> list[Any]:
         with errors_shown():
-            own = own_settings(weights)
+            own = {**usual, **own_settings(weights, default.solver)}
         return [own[name] for name in own_fields]
 
     # `input`, not `change`: an address that names weights brings settings of its own.
     brought = [fields[name] for name in own_fields]
-    weights.input(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
+    for event in (weights.input, own_way.click):
+        event(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
+    weights.change(_own_way_button, weights, own_way, **PRIVATE)
     names = [field.name for field in dataclasses.fields(SampleConfig) if field.name in fields]
     return SamplingControls({name: fields[name] for name in names}, precision)
 
@@ -207,20 +219,36 @@ def captioned(images: np.ndarray, recipes: Sequence[Recipe]) -> list[tuple[str, 
     ]
 
 
-def _wire_presets(fields: Mapping[str, Component], presets: Mapping[gr.Button, SampleConfig]) -> None:
+def _wire_presets(
+    weights: gr.Dropdown, fields: Mapping[str, Component], presets: Mapping[gr.Button, SampleConfig]
+) -> None:
+    """Wire: a preset sets all of its way of sampling, on the nodes that suit the weights."""
     names = [name for name in ("num_steps", "solver", "eta", "node_placement") if name in fields]
+
+    def set_preset(preset: SampleConfig, weights: str) -> list[Any]:
+        own = first_settings(weights, preset.solver)
+        nodes = {} if "solver" in own else {name: own[name] for name in ("node_placement",) if name in own}
+        way = {**dataclasses.asdict(preset), **nodes}
+        return [way[name] for name in names]
+
     for button, preset in presets.items():
-        values = [getattr(preset, name) for name in names]
-        button.click(None, None, [fields[name] for name in names], js=f"() => {values!r}", **PRIVATE)
+        button.click(partial(set_preset, preset), weights, [fields[name] for name in names], **PRIVATE)
+
+
+def _own_way_button(weights: str | None) -> gr.Button:
+    """Where weights have learned to do with few steps, a button that sets these; else it is hidden."""
+    num_steps = first_settings(weights).get("num_steps")
+    label = "Fast" if num_steps is None else f"Fast, {num_steps} steps"
+    return gr.Button(label, visible=num_steps is not None, size="sm", min_width=80)
 
 
 def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -> gr.Dropdown:
     return gr.Dropdown(choices, value=value, label=label, info=info, filterable=False)
 
 
-def first_settings(weights: str | None) -> dict[str, float]:
-    """`own_settings` of the weights that the page opens with; if they are damaged, whoever uses them will be told."""
+def first_settings(weights: str | None, solver: str = FEW_STEPS.solver) -> dict[str, Any]:
+    """`own_settings` of these weights for controls to begin with; if damaged, whoever uses them will be told."""
     try:
-        return own_settings(weights or "")
+        return own_settings(weights or "", solver)
     except (UserError, OSError):
         return {"min_signal_rate": MIN_SIGNAL_RATE, "max_signal_rate": MAX_SIGNAL_RATE, "guidance": 1.0}

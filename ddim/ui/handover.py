@@ -13,7 +13,7 @@ from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
 from ddim.media import embedded
 from ddim.notation import counted, written_numbers
-from ddim.ui import history, settings, showing
+from ddim.ui import first_results, history, settings, showing
 from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.reproduce import MAKE_ABSOLUTE, Tab
 
@@ -68,7 +68,8 @@ class Page(NamedTuple):
             gr.Info(told)
         count = showing.num_pictures(name, kept)
         asks = at_most is not None and count > at_most
-        updates: list[Any] = [gr.Tabs(selected=name) if opens else gr.skip(), name if count and not asks else ""]
+        wanted = showing.wanted(name, kept) if count and not asks else ""
+        updates: list[Any] = [gr.Tabs(selected=name) if opens else gr.skip(), wanted]
         for one, tab in self.parts.items():
             is_emptied = one == name and count > 0
             updates += settings.updates_of(tab.settings, kept if one == name else {}, self.runs_dir)
@@ -93,7 +94,7 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.U
     for name, tab in parts.items():
         for made in tab.made:
             history.add_after(made, tab.column.address, **PRIVATE)
-            made.then(None, tab.column.address, None, js=showing.follow(name), **PRIVATE)
+            made.then(None, tab.column.address, None, js=showing.made(name), **PRIVATE)
         for destination, button in tab.column.send.items():
             _wire_sending(button, tab, destination, page)
         _wire_history(tab.history, page)
@@ -102,7 +103,9 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.U
     for one in all_tabs:
         name = str(one.id)
         address = parts[name].column.address if name in parts else None
-        one.select(None, address, None, js=showing.follow(name), **PRIVATE)
+        one.select(None, address, None, js=showing.opened(name), **PRIVATE)
+        if name in parts and parts[name].first_results:
+            first_results.wire(name, one, parts[name], runs_dir)
 
 
 def _wire_address(demo: gr.Blocks, page: Page) -> None:

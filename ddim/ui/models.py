@@ -2,12 +2,14 @@
 
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, read_card
+from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, own_sampling, read_card
 from ddim.ui.reading import read_weights
 
 MAX_BYTES = 1 << 30  # of the weights of all models that are kept
@@ -60,14 +62,24 @@ def _load(name: str, kept: _Kept) -> None:
             del loaded[oldest], _kept[oldest]
 
 
-def own_settings(weights: str) -> dict[str, float]:
-    """How to sample with these weights unless told otherwise: the signal rates of their training, and guidance.
+def own_settings(weights: str, solver: str = FEW_STEPS.solver) -> dict[str, Any]:
+    """How to sample with these weights unless told otherwise: the signal rates of their training, and what their card
+    says of guidance and nodes, and for students of a distillation of steps and solver too.
 
-    Raises UserError or OSError where there are no such weights or their card is damaged.
+    Nodes without a solver are for the one that the page begins with, and left out for another `solver`. Raises
+    UserError or OSError where there are no such weights or their card is damaged.
     """
     card = read_card(find(weights or ""))
+    own = own_sampling(card)
+    if "solver" not in own and solver != FEW_STEPS.solver:
+        own.pop("node_placement", None)
     rates = {name: card["model"][name] for name in ("min_signal_rate", "max_signal_rate")}
-    return {**rates, "guidance": card.get("guidance", 1.0)}
+    return {**rates, "guidance": 1.0, **own}
+
+
+def suited(config: SampleConfig, model: DiffusionModel) -> SampleConfig:
+    """The same, but weights without classes have no guidance, whatever a control that is hidden then may hold."""
+    return config if model.classes else replace(config, guidance=1.0)
 
 
 def class_names_of(weights: str) -> list[str]:

@@ -1,13 +1,16 @@
 """The column of a tab that says how to make the same again, here and elsewhere, and takes it to another tab."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 from gradio.components import Component
 from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe
+from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui.edge import errors_shown
 from ddim.ui.handlers import PRIVATE, selected_of
 from ddim.ui.settings import Settings, address_of
@@ -39,6 +42,17 @@ class Column(NamedTuple):
     send: dict[str, gr.Button]
 
 
+class FirstResult(NamedTuple):
+    """How a tab shows a result that ships with weights: what `show(model, recipe, pictures)` returns goes to `outputs`.
+
+    What was shipped is what `ddim.making.first_results` reads; `start` begins one of the visitor's own in its place.
+    """
+
+    show: Callable[[DiffusionModel, Recipe, np.ndarray], Sequence[Any]]
+    outputs: Sequence[Component]
+    start: gr.Button
+
+
 class Tab(NamedTuple):
     """What other tabs and addresses need from a tab.
 
@@ -50,6 +64,7 @@ class Tab(NamedTuple):
         history: The visitor's last results.
         first: What shows a result before any is asked for; an address of another one empties it.
         guide: The button, where there is one, that shows how its picture comes about.
+        first_results: By their kind, what it shows when it is opened before anything was made in it.
     """
 
     settings: Settings
@@ -59,6 +74,7 @@ class Tab(NamedTuple):
     history: gr.HTML
     first: Sequence[Component] = ()
     guide: gr.Button | None = None
+    first_results: Mapping[str, FirstResult] = MappingProxyType({})
 
 
 def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Column:
@@ -88,11 +104,15 @@ def describe_after(event: Any, column: Column) -> Dependency:
 
     def describe(told: dict[str, Any] | None) -> tuple[str | None, gr.Code]:
         with errors_shown():
-            recipe = Recipe.from_json(told) if told else None
-            return address_of(column.tab, column.settings, recipe) if recipe else None, _snippet(recipe)
+            return described(column, Recipe.from_json(told) if told else None)
 
-    described = event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
-    return described.then(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)
+    said = event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
+    return said.then(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)
+
+
+def described(column: Column, recipe: Recipe | None) -> tuple[str | None, gr.Code]:
+    """What the address and the snippet of a column are to hold for this recipe."""
+    return address_of(column.tab, column.settings, recipe) if recipe else None, _snippet(recipe)
 
 
 def describe_run(run: Dependency, column: Column) -> Dependency:

@@ -11,17 +11,45 @@ from ddim.ui.settings import MAX_SEEDS
 
 AT_MOST = 16  # pictures that an address makes for whoever opens it; for more, they are asked
 
-MAKE = "(tab) => { window.playground.make(tab); }"
+MAKE = "(wanted) => { window.playground.make(...(wanted || '').split(' ')); }"
+SETTLE = "() => window.playground.settle()"
 
 
-def follow(tab: str) -> str:
+def made(tab: str) -> str:
     """JavaScript that has the address bar say what this tab, if it is in sight, has made."""
-    return f"(address) => window.playground.follow({tab!r}, address)"
+    return f"(address) => window.playground.made({tab!r}, address)"
+
+
+def opened(tab: str) -> str:
+    """JavaScript that has the address bar say what this tab, which was opened, has made, if it has made anything."""
+    return f"(address) => window.playground.opened({tab!r}, address)"
+
+
+def first_result(tab: str) -> str:
+    """JavaScript between a tab and the server: no weights where nothing is to be shown that ships with them.
+
+    It gets weights and, in tabs with several kinds of results, the kind.
+    """
+    return f"""(weights, ...kind) => {{
+        const asked = window.playground.askFirst({tab!r}, weights, ...kind);
+        return kind.length ? [asked, ...kind] : asked;
+    }}"""
 
 
 def asks(tab: str, num_pictures: int) -> str:
     """What a tab says, as HTML, before it makes more pictures than an address may ask for by itself."""
     return f'<button type="button" class="show-these" data-make="{tab}">Show these {num_pictures} pictures</button>'
+
+
+def wanted(tab: str, kept: Mapping[str, Any]) -> str:
+    """What MAKE is to make with these settings: a tab, and the class of its button if it is not that of a whole run."""
+    return f"{tab} show-point" if is_point(tab, kept) else tab
+
+
+def is_point(tab: str, kept: Mapping[str, Any]) -> bool:
+    """Whether the settings are those of one point of a plane, whose address, unlike that of a plane, has no size."""
+    on_plane = tab == "interpolate" and kept.get("mode") == "plane"
+    return on_plane and "size" not in kept and ("across" in kept or "down" in kept)
 
 
 def num_pictures(tab: str, kept: Mapping[str, Any]) -> int:

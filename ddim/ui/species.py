@@ -1,18 +1,13 @@
 """A list of all classes of some weights, each with a picture that they made of it, to be searched and chosen from."""
 
 from html import escape
-from pathlib import Path
-from urllib.parse import quote
 
 import gradio as gr
 
 from ddim.errors import UserError
 from ddim.media.images import default_columns
-from ddim.model.weights import find
+from ddim.ui import beside
 from ddim.ui.models import class_names_of
-
-# One picture of each class beside the weights, in alphabetical order: `python -m ddim sample --each-class` makes it.
-SHEET_SUFFIX = ".classes.png"
 
 CHOOSE = """
 element.addEventListener("click", ({target}) => {
@@ -36,17 +31,14 @@ def show(weights: str | None) -> str:
     """The list as HTML, empty for weights without classes; the browser fetches the pictures when it is opened."""
     try:
         names = sorted(class_names_of(weights or ""))
-        sheet = Path(f"{find(weights or '')}{SHEET_SUFFIX}")
     except (UserError, OSError):  # whoever uses these weights will be told
         return ""
     if not names:
         return ""
     columns = default_columns(len(names))
     rows = -(-len(names) // columns)
-    picture = ""
-    if sheet.is_file():
-        gr.set_static_paths([sheet])
-        picture = f"background-image: url('gradio_api/file={quote(str(sheet))}'); background-size: {100 * columns}%; "
+    sheet = beside.address_of(weights or "", beside.SPECIES)
+    picture = f"background-image: url('{sheet}'); background-size: {100 * columns}%; " if sheet else ""
     buttons = []
     for place, name in enumerate(names):
         row, column = divmod(place, columns)

@@ -151,7 +151,7 @@ def test_presets_give_defaults_and_options_change_them(capfd, tmp_path, recorded
 def test_a_run_that_has_learned_is_not_begun_again(capfd, tmp_path, recorded_training):
     (tmp_path / "mine" / "checkpoints").mkdir(parents=True)
     (tmp_path / "mine" / "config.json").write_text("{}")
-    assert_refused(capfd, "train", "--runs-dir", tmp_path, "--run", "mine", because="resume it with --resume")
+    assert_refused(capfd, "train", "--runs-dir", tmp_path, "--run", "mine", because="resume it with train --resume")
     assert recorded_training == []
 
 

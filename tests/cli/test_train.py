@@ -26,13 +26,15 @@ def averaged_run(tmp_path_factory, dataset):
 
 def test_info_tells_size_work_and_meaning(capsys, tiny_weights, species_model, tmp_path):
     assert run(capsys, "info", tiny_weights)[0] == 0
-    save(species_model, tmp_path / "species", kid={"value": 0.012, "protocol": "mean colour"})
+    facts = {"distillation": {"teacher": "roses"}, "num_steps": 4, "solver": "ddim"}
+    save(species_model, tmp_path / "species", kid={"value": 0.012, "protocol": "mean colour"}, **facts)
     assert ddim.cli.main.main(["info", str(tmp_path / "species")]) == 0
     told = capsys.readouterr().out
     assert f"{species_model.network.count_params():,} weights" in told
     assert "multiply-adds a picture" in told
     assert "velocity, cosine schedule, signal rates 0.02 to 0.999" in told
     assert "classes: 3, rose, sunflower, tulip" in told
+    assert "distilled: from roses, for 4 steps of ddim" in told
     assert "KID x 1000: 12.0, mean colour" in told
 
 

@@ -3,8 +3,10 @@ import pytest
 from decoding import decode, gif_blocks, psnr
 
 from ddim.diffusion.sampling import SampleConfig
-from ddim.making.film import PRESETS, animate, check_film, frame_of, noises_of
+from ddim.diffusion.solvers import Prediction
+from ddim.making.film import PRESETS, animate, check_film, frame_of, noises_of, replay
 from ddim.making.generate import generate, sample
+from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import ExportConfig, save_animation
 from ddim.media.images import grid, to_uint8
 from ddim.model.weights import load
@@ -75,3 +77,20 @@ def test_finished_pictures_look_right_in_a_gif(tmp_path, flowers, num_images, lo
     assert not gif_blocks(tmp_path / "film.gif")[3]
     assert psnr(decoded[-1, 64:], film[-1, 64:]) >= lowest
     assert min(psnr(*pair) for pair in zip(decoded, film, strict=True)) >= 25
+
+
+def test_a_film_is_told_once_more_by_what_the_network_saw(tiny_model, monkeypatch):
+    def denoise(noisy_images, rates, class_weights=None, guidance=1.0):  # sees pictures, which random weights do not
+        images = tiny_model.normalize(0.5 + 0.3 * np.sin(noisy_images))
+        return Prediction((noisy_images - rates.signal * images) / rates.noise, images)
+
+    monkeypatch.setattr(tiny_model, "denoise", denoise)
+    recipe = Recipe("animate", Weights("tiny", None), SampleConfig(num_steps=20, max_signal_rate=0.99), [3, 8])
+    steps = list(animate(tiny_model, recipe.seeds, recipe.config))
+    seen = np.concatenate([to_uint8(step.pred_images) for step in steps])
+    again = list(replay(tiny_model, recipe, seen))
+    np.testing.assert_array_equal(np.concatenate([to_uint8(step.pred_images) for step in again]), seen)
+    for one, other in zip(again, steps, strict=True):
+        assert (one.index, one.rates) == (other.index, other.rates)
+        assert np.abs(frame_of(one).astype(int) - frame_of(other)).max() <= 2
+        assert np.abs(noises_of(tiny_model, one).astype(int) - noises_of(tiny_model, other)).max() <= 12

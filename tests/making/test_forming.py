@@ -8,7 +8,7 @@ from ddim.making.forming import SUFFIX, save_forming
 from ddim.making.generate import sample
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import save_png, to_uint8
-from ddim.model.weights import WEIGHTS_DIR, load, save
+from ddim.model.weights import FIRST, WEIGHTS_DIR, load, save
 
 
 def save_sheet(path, recipe):
@@ -40,9 +40,9 @@ def test_a_sheet_of_other_weights_is_refused(tiny_model, tmp_path):
 
 
 def test_the_film_that_is_shipped_ends_near_the_sheet_that_is_shipped_and_is_small():
-    path = WEIGHTS_DIR / f"flowers64{SUFFIX}"
+    path = WEIGHTS_DIR / f"{FIRST}{SUFFIX}"
     assert path.stat().st_size < 300_000
-    with Image.open(WEIGHTS_DIR / "flowers64.png") as picture:
+    with Image.open(WEIGHTS_DIR / f"{FIRST}.png") as picture:
         sheet = np.asarray(picture.convert("RGB")).astype(int)
     with Image.open(path) as picture:
         frames = np.asarray(picture).reshape(-1, *sheet.shape).astype(int)

@@ -99,6 +99,8 @@ def test_the_defaults_are_those_of_the_tutorial():
         (SampleConfig(4), [1, 0.75, 0.5, 0.25]),
         (SampleConfig(1, node_placement="inclusive"), [1]),
         (SampleConfig(5, node_placement="inclusive"), [1, 0.75, 0.5, 0.25, 0]),
+        (SampleConfig(1, node_placement="early"), [1]),
+        (SampleConfig(3, node_placement="early"), [1, 1 - 0.5**1.7, 0]),
     ],
     ids=str,
 )

@@ -7,7 +7,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ddim.media.embedded import read
-from ddim.media.images import default_columns, grid, save_png, to_pil, to_uint8
+from ddim.media.images import cut, default_columns, grid, save_png, to_pil, to_uint8
 
 RECIPE = {"weights": "flowers64", "seed": 7, "num_steps": 20, "eta": 0.5, "note": "ü"}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -40,6 +40,13 @@ def test_grid_puts_picture_i_at_its_place_row_by_row_and_leaves_the_rest_black()
         row, column = divmod(place, 3)
         np.testing.assert_array_equal(sheet[4 * row : 4 * row + 4, 6 * column : 6 * column + 6], image)
     assert not sheet[4:, 12:].any()
+
+
+def test_a_sheet_is_cut_into_the_pictures_that_it_was_made_of():
+    images = np.random.default_rng(0).integers(1, 256, size=(5, 4, 4, 3), dtype=np.uint8)
+    *pictures, left_over = cut(grid(images, columns=3), columns=3)
+    np.testing.assert_array_equal(pictures, images)
+    assert not left_over.any()
 
 
 @pytest.mark.parametrize("num_images, columns", [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (6, 3), (7, 3), (16, 4)])

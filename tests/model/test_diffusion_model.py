@@ -90,6 +90,15 @@ ROSE_AND_TULIP = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
 RATES = Rates(noise=0.6, signal=0.8)
 
 
+def test_pictures_may_have_rates_of_their_own(species_model):
+    noisy_images, rates = noise_from_seeds(range(5), (8, 8, 3)), rates_of_each_picture()
+    together = species_model.denoise(noisy_images, rates)
+    for number in range(5):
+        level = Rates(float(rates.noise[number, 0, 0, 0]), float(rates.signal[number, 0, 0, 0]))
+        alone = species_model.denoise(noisy_images[number : number + 1], level)
+        np.testing.assert_allclose(together.images[number], alone.images[0], rtol=1e-3, atol=1e-3)
+
+
 def test_guidance_goes_on_from_any_class_to_the_one_asked_for(species_model):
     noisy_images = noise_from_seeds([1, 2], (8, 8, 3))
     asked, guided = (species_model.denoise(noisy_images, RATES, ROSE_AND_TULIP, guidance) for guidance in (1, 2.5))

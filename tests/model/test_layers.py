@@ -51,6 +51,16 @@ def test_what_is_learned_is_used_afterwards():
     np.testing.assert_allclose(layer(FEATURES, training=False), (FEATURES - 3) / np.sqrt(4.001), rtol=1e-4, atol=1e-5)
 
 
+@on_tensorflow
+def test_what_is_not_trainable_is_kept_while_others_learn():
+    layer = FusedBatchNormalization(center=False, scale=False)
+    layer.trainable = False
+    layer.build(FEATURES.shape)
+    layer.set_weights([np.full(5, 3, np.float32), np.full(5, 4, np.float32)])
+    np.testing.assert_allclose(layer(FEATURES, training=True), (FEATURES - 3) / np.sqrt(4.001), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(layer.get_weights(), [np.full(5, 3), np.full(5, 4)])
+
+
 def test_the_embedding_of_a_noise_level_is_finite_where_float32_rounds_it_to_all_or_nothing():
     waves = NoiseLevelEmbedding(8, max_frequency=4.0)(np.array([0, 1e-9, 1 - 1e-9, 1], np.float32))
     assert np.isfinite(waves).all()

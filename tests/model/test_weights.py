@@ -272,6 +272,14 @@ def test_a_card_of_a_network_without_bounds_is_refused(shipped, network):
     assert_one_clear_sentence(error, "tiny.json does not describe weights")
 
 
+@pytest.mark.parametrize("way", [{"num_steps": "four"}, {"num_steps": 0}, {"solver": "euler"}, {"guidance": "strong"}])
+def test_a_card_that_asks_for_an_impossible_way_of_sampling_is_refused(shipped, way):
+    shipped.with_name("tiny.json").write_text(json.dumps({**load_card(shipped), **way}))
+    with pytest.raises(UserError) as error:
+        load("tiny")
+    assert_one_clear_sentence(error, "tiny.json does not describe weights")
+
+
 def test_a_card_that_is_endless_in_any_way_is_refused(shipped):
     for content in ("[" * 100_000, json.dumps(load_card(shipped) | {"classes": {"rose": float("inf")}})):
         shipped.with_name("tiny.json").write_text(content)

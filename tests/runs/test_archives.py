@@ -287,6 +287,7 @@ def test_a_zip_of_a_mac_holds_no_litter_and_one_of_windows_has_folders(tmp_path)
 
 def test_neither_a_packed_nor_an_unpacked_run_says_where_things_lie(run, tmp_path):
     where = {"dataset": "folder:/home/ann/roses", "inception_weights": "/home/ann/encoder.h5", "init_weights": "/x/y"}
+    where |= {"distillation": {"teacher": "/home/ann/runs/species", "steps": 4}}
     (run / "config.json").write_text(json.dumps(where))
     card = json.loads((run / "best.json").read_text())
     (run / "best.json").write_text(json.dumps({**card, "training": where}))
@@ -297,6 +298,7 @@ def test_neither_a_packed_nor_an_unpacked_run_says_where_things_lie(run, tmp_pat
     contents["config.json"] = json.dumps(where).encode()
     unpack_run(write_zip(tmp_path / "other.zip", contents), tmp_path / "unpacked")
     expected = {"dataset": "folder:roses", "inception_weights": "encoder.h5", "init_weights": "y"}
+    expected |= {"distillation": {"teacher": "species", "steps": 4}}
     assert json.loads((tmp_path / "unpacked" / "config.json").read_text()) == expected
 
 

@@ -37,7 +37,7 @@ def numpy_predictions(prediction_type, outputs, inputs, signal_rate=None):
 
 @pytest.mark.parametrize("prediction_type", KINDS)
 @pytest.mark.parametrize("loss_on", KINDS)
-@pytest.mark.parametrize("loss", ["mae", "mse", "huber"])
+@pytest.mark.parametrize("loss", ["mae", "mse", "huber", "pseudo_huber"])
 def test_the_loss_is_the_mean_error_of_what_it_stands_on(
     tiny_config, tiny_network, tiny_normalizer, prediction_type, loss_on, loss
 ):
@@ -53,6 +53,7 @@ def test_the_loss_is_the_mean_error_of_what_it_stands_on(
         "mae": errors[loss_on],
         "mse": errors[loss_on] ** 2,
         "huber": np.where(errors[loss_on] < 0.3, errors[loss_on] ** 2 / 2, 0.3 * (errors[loss_on] - 0.15)),
+        "pseudo_huber": np.sqrt((errors[loss_on] ** 2).mean(axis=(1, 2, 3)) + 0.00054**2) - 0.00054,
     }
     assert reported["loss"] == pytest.approx(of_each[loss].mean(), rel=1e-3)
     assert reported["image_loss"] == pytest.approx(errors["image"].mean(), rel=1e-3)

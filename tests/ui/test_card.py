@@ -3,6 +3,7 @@
 import io
 import re
 from html.parser import HTMLParser
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -56,3 +57,11 @@ def test_the_icon_is_ours(served, first_page):
     answer = urlopen(f"{served[0].rstrip('/')}/favicon.ico")
     assert answer.read() == card.ICON.read_bytes()
     assert answer.headers["Content-Type"].startswith("image/svg+xml")
+
+
+def test_weights_without_a_sheet_have_a_card_without_a_picture(served, monkeypatch):
+    monkeypatch.setattr(card.beside, "first_sheet", lambda: None)
+    told = dict(Head(urlopen(served[0]).read().decode()).metas)
+    assert told["og:title"] == "DDIM playground" and not {name for name in told if "image" in name}
+    with pytest.raises(HTTPError):
+        urlopen(f"{served[0]}card.png")

@@ -22,7 +22,7 @@ from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.weights import find, load, read_card, save
 from ddim.ui import reproduce, snippets
 from ddim.ui import settings as all_settings
-from ddim.ui.controls import sampling_controls
+from ddim.ui.controls import PRESETS, sampling_controls
 
 SAMPLINGS = [
     {},
@@ -137,6 +137,33 @@ def test_weights_bring_the_signal_rates_of_their_training(weights, clearer, sett
     for name, rate in ((weights, 0.95), (clearer, 0.99)):
         kept, _ = all_settings.read(settings["generate"], {"weights": name}, Path(weights).parent)
         assert (kept["min_signal_rate"], kept["max_signal_rate"]) == (0.02, rate)
+
+
+@pytest.fixture(scope="module")
+def student(tiny_model, weights):
+    """Weights that have learned to do with three steps."""
+    place = Path(weights).with_name("student")
+    save(tiny_model, place / "best", num_steps=3, solver="ddim", node_placement="reference", guidance=1.0)
+    return place.as_posix()
+
+
+def test_weights_that_need_few_steps_bring_them_to_every_tab(weights, student, settings):
+    for tab, steps in (("generate", 3), ("animate", 3), ("compare", "3")):
+        kept, _ = all_settings.read(settings[tab], {"weights": student}, Path(weights).parent)
+        assert kept["num_steps"] == steps
+        assert kept["node_placement"] == "reference"
+    kept, _ = all_settings.read(settings["generate"], {"weights": student, "num_steps": "7"}, Path(weights).parent)
+    assert (kept["num_steps"], kept["solver"]) == (7, "ddim")
+
+
+@pytest.mark.parametrize(("name", "steps", "solver"), [("tiny", 10, "unipc"), ("student", 3, "ddim")])
+def test_controls_begin_with_the_steps_that_weights_need(weights, student, name, steps, solver):
+    first = Path(weights).with_name(name).as_posix()
+    with gr.Blocks() as blocks:
+        controls = sampling_controls(gr.Dropdown([first], value=first), PRESETS)
+    assert (controls.fields["num_steps"].value, controls.fields["solver"].value) == (steps, solver)
+    buttons = {block.value: block.visible for block in blocks.blocks.values() if isinstance(block, gr.Button)}
+    assert buttons.get("Fast, 3 steps", False) == (name == "student")
 
 
 def test_an_address_of_damaged_weights_is_answered_by_a_warning(tiny_model, weights, settings):

@@ -5,7 +5,7 @@ import pytest
 from ddim.diffusion.noise import seed_range
 from ddim.making.plane import parse_stops
 from ddim.making.walk import WalkConfig, places_of_walk
-from ddim.ui.showing import num_pictures
+from ddim.ui.showing import num_pictures, wanted
 
 
 def test_an_address_without_seeds_asks_for_no_picture():
@@ -39,3 +39,11 @@ def test_a_comparison_has_a_picture_for_each_of_everything():
     assert num_pictures("compare", {**kept, "num_steps": "1-20"}) == 4 * 20 * 2
     more = {"class_names": ["rose", "iris"], "guidances": "1,2,3", "against": ""}
     assert num_pictures("compare", {**kept, **more}) == 4 * 3 * 2 * 2 * 3
+
+
+def test_the_address_of_a_point_makes_the_point_and_that_of_a_plane_the_plane():
+    plane = {"mode": "plane", "seeds": "1,2,3,4"}
+    point = {**plane, "across": 0.25, "down": 0.5}
+    assert wanted("interpolate", point) == "interpolate show-point" and num_pictures("interpolate", point) == 1
+    assert wanted("interpolate", {**point, "size": 3}) == wanted("interpolate", plane) == "interpolate"
+    assert wanted("generate", {"seed": 3}) == "generate"

@@ -15,8 +15,9 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.making.walk import WalkConfig, interpolate
 from ddim.media.embedded import read
 from ddim.media.images import grid, save_png, to_uint8
+from ddim.model.weights import save
+from ddim.ui import beside, snippets, species
 from ddim.ui import settings as all_settings
-from ddim.ui import snippets, species
 from ddim.ui.models import class_names_of, own_settings
 
 WAY = {"num_steps": 3, "solver": "ddim", "node_placement": "reference"}
@@ -162,14 +163,14 @@ def test_the_list_has_every_species_once_in_the_order_of_the_sheet(species_weigh
     assert "background-image" not in shown
 
 
-def test_each_species_has_its_own_part_of_the_sheet(flowers, species_weights):
-    sheet = Path(species_weights) / "best.classes.png"
+def test_each_species_has_its_own_part_of_the_sheet(flowers, tmp_path, monkeypatch):
+    for module in (ddim.model.weights, beside):
+        monkeypatch.setattr(module, "WEIGHTS_DIR", tmp_path)
+    save(flowers, tmp_path / "flowers")
     images = generate_each_class(flowers, 0, flowers.sample_config(num_steps=3))
-    save_png(sheet, grid(images))
-    try:
-        shown = species.show(species_weights)
-    finally:
-        sheet.unlink()
+    save_png(tmp_path / "flowers.classes.png", grid(images))
+    shown = species.show("flowers")
+    assert f"url('{beside.address_of('flowers', beside.SPECIES)}')" in shown and str(tmp_path) not in shown
     assert [part.split(";")[0].split('"')[0] for part in shown.split("background-position: ")[1:]] == [
         "0.000% 0.000%",
         "100.000% 0.000%",

@@ -1,7 +1,7 @@
 """The tab Animate: the reverse diffusion as a film, to be played, stepped through and taken away."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -10,14 +10,15 @@ from gradio.events import Dependency
 
 from ddim.diffusion.noise import parse_seeds
 from ddim.diffusion.sampling import Step
-from ddim.making.film import MAX_IMAGES, PRESETS, animate, check_film, frame_of, noises_of
+from ddim.making.film import MAX_IMAGES, PRESETS, animate, check_film, frame_of, noises_of, replay
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import ExportConfig
 from ddim.media.images import to_uint8
+from ddim.model.diffusion_model import DiffusionModel
 from ddim.notation import written_numbers
 from ddim.ui import controls, export, gallery, history, live_view, player, reading, reproduce, run_button
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model
+from ddim.ui.models import load_model, suited
 from ddim.ui.settings import Setting, first_seeds, sampling_settings, weights_setting
 from ddim.ui.tabs.animate import inside_step, tour
 
@@ -74,7 +75,9 @@ def build(runs_dir: str) -> reproduce.Tab:
     reproduce.follow_gallery(view.gallery, view.recipe_of_all, column)
     export.wire(panel, view.made)
     made = [reproduce.describe_run(animated, column)]
-    return reproduce.Tab(settings, column, made, [run.status], results)
+    first = [view.film, view.gallery, view.steps, column.address, column.snippet, column.recipe]
+    first_results = {"animate": reproduce.FirstResult(_first_result, view, run.start)}
+    return reproduce.Tab(settings, column, made, [run.status], results, first, first_results=first_results)
 
 
 def read_seeds(value: Any) -> str:
@@ -89,14 +92,10 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
         check_film(numbers, config)
         check_work(len(numbers), config.nfe)
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         height, width, _ = model.image_shape
         player.check_size(config.num_steps, 2 * height, len(numbers) * width)
-        recipe, labels = Recipe("animate", Weights.of(model), config, numbers), [f"seed {seed}" for seed in numbers]
-        about = {
-            "unit": "step",
-            "alt_text": f"Noisy pictures, and below what the network sees in them: {', '.join(labels)}",
-        }
-
+        recipe = Recipe("animate", Weights.of(model), config, numbers)
         frames: list[np.ndarray] = []
         noises: list[np.ndarray] = []
 
@@ -107,29 +106,51 @@ def _wire_run(run: run_button.RunButton, chosen: Controls, view: View, runs_dir:
                 yield step
 
         def still(step: Step) -> dict[str, Any]:
-            return player.still(frames[-1], step.index, config.num_steps, **about)
+            return player.still(frames[-1], step.index, config.num_steps, **_about(numbers))
 
-        shown = View(None, recipe.to_json(), [], inside_step.steps_of(config, labels), recipe_of_all=recipe)
+        steps = inside_step.steps_of(config, _labels(numbers))
+        shown = View(None, recipe.to_json(), [], steps, recipe_of_all=recipe)
         started = time.monotonic()
         for moment in live_view.follow(filmed(), config.num_steps, still):
             yield shown._replace(film=moment.drawn, status=moment.progress)
         made = export.Made(np.stack(frames), recipe, [])
         shown = shown._replace(
-            film=player.film(made.frames, ExportConfig(), **about),
+            film=player.film(made.frames, ExportConfig(), **_about(numbers)),
             status=f"{moment.step.nfe} network evaluations in {time.monotonic() - started:.1f} seconds.",
             made=made,
         )
         yield shown
         # The film plays already while the rest is brought.
-        yield shown._replace(
-            gallery=controls.captioned(to_uint8(moment.step.pred_images), recipe.pictures()),
-            steps=inside_step.steps_of(config, labels, player.sheet(np.stack(noises))),
-        )
+        yield _completed(shown, recipe, to_uint8(moment.step.pred_images), noises)
 
     inputs = {"seeds": chosen.seeds, **controls.with_weights_after_eta(chosen.sampling, weights=chosen.weights)}
     animated = run_button.wire(run, animate_seeds, inputs, view, api_name="animate")
     controls.tell_precision(animated.success, chosen.weights, chosen.sampling.precision, runs_dir)
     return animated
+
+
+def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -> View:
+    """What is shown of guesses; the noise is told from them nearly, which is not enough for a file to be taken away."""
+    steps = list(replay(model, recipe, pictures))
+    film = player.film(np.stack([frame_of(step) for step in steps]), ExportConfig(), **_about(recipe.seeds))
+    shown = View(film, recipe.to_json(), None, None, gr.skip(), recipe)
+    return _completed(shown, recipe, pictures[-len(recipe.seeds) :], [noises_of(model, step) for step in steps])
+
+
+def _completed(shown: View, recipe: Recipe, finished: np.ndarray, noises: Sequence[np.ndarray]) -> View:
+    """With what is brought after the film: finished pictures (B, H, W, 3) uint8 and the noise of each step."""
+    steps = inside_step.steps_of(recipe.config, _labels(recipe.seeds), player.sheet(np.stack(noises)))
+    return shown._replace(gallery=controls.captioned(finished, recipe.pictures()), steps=steps)
+
+
+def _about(seeds: Sequence[int]) -> dict[str, str]:
+    """What a player says of the film of these seeds."""
+    alt_text = f"Noisy pictures, and below what the network sees in them: {', '.join(_labels(seeds))}"
+    return {"unit": "step", "alt_text": alt_text}
+
+
+def _labels(seeds: Sequence[int]) -> list[str]:
+    return [f"seed {seed}" for seed in seeds]
 
 
 def _lay_out_controls(runs_dir: str) -> Controls:

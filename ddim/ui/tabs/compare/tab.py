@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 from gradio.events import Dependency
 
-from ddim.making.compare import PLAYBACK, Cell, compare, save_comparison
+from ddim.making.compare import PLAYBACK, Cell, Comparison, compare, save_comparison
+from ddim.making.first_results import comparison_of
 from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name
+from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui import controls, export, history, live_view, reproduce, run_button
 from ddim.ui.handlers import PRIVATE, selected_of
 from ddim.ui.limits import check_work
@@ -75,7 +79,9 @@ def build(runs_dir: str) -> reproduce.Tab:
     _wire_selection(view, pair, column)
     export.wire(panel, view.made, save)
     made = [reproduce.describe_run(compared, column)]
-    return reproduce.Tab(of_tab, column, made, [run.status], results)
+    first = [view.gallery, view.table, view.sentence, view.plot, column.address, column.snippet, column.recipe]
+    first_results = {"compare": reproduce.FirstResult(_first_result, view, run.start)}
+    return reproduce.Tab(of_tab, column, made, [run.status], results, first, first_results=first_results)
 
 
 def save(made: Made, folder: Path, suffix: str, config: ExportConfig) -> Path:
@@ -91,22 +97,8 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
         """Make pictures of the same seeds with several numbers of steps, solvers or weights, the fewest steps first."""
         comparison = settings.read_comparison(runs_dir=runs_dir, **request)
         check_work(len(comparison.seeds), sum(config.nfe for _, config in comparison.plan()), "seeds")
-        rows, recipe = table.planned(comparison), Recipe.of_comparison(comparison)
-        seed, left, right = slider.choices(rows, comparison.seeds)
-        shown = View(
-            gallery=[],
-            recipe=recipe.to_json(),
-            table=table.show(rows, comparison.seeds),
-            status="",
-            two=gr.Column(visible=True),
-            left=left,
-            right=right,
-            finished=gr.Column(visible=False),
-            sentence="",
-            plot=None,
-            seed=seed,
-            recipes={name: of_one for row in rows for name, of_one in zip(row.names, row.recipes, strict=True)},
-        )
+        rows = table.planned(comparison)
+        shown = _planned(comparison, rows)
         yield shown
         # Meanwhile the visitor may choose others, and look at the recipe of one.
         shown = shown._replace(seed=gr.skip(), left=gr.skip(), right=gr.skip(), recipe=gr.skip())
@@ -124,16 +116,8 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
             if is_due:
                 status = _progress(cell, rows, len(cells))
                 yield shown._replace(table=table.show(rows, comparison.seeds), status=status)
-        yield shown._replace(
-            gallery=list(zip(paths, shown.recipes, strict=True)),
-            recipe=recipe.to_json(),
-            table=table.show(rows, comparison.seeds, verdict(cells)),
-            status=f"{len(cells)} rows in {time.monotonic() - started:.1f} seconds.",
-            finished=gr.Column(visible=True),
-            sentence=plot.sentences(cells),
-            plot=plot.curves(cells),
-            made=Made(cells, recipe),
-        )
+        finished = _finished(shown, comparison, rows, cells, paths)
+        yield finished._replace(status=f"{len(cells)} rows in {time.monotonic() - started:.1f} seconds.")
 
     sampling = chosen.sampling.fields
     inputs = {"seeds": chosen.seeds, "num_steps": chosen.num_steps, "solvers": chosen.solvers, "eta": sampling["eta"]}
@@ -143,6 +127,51 @@ def _wire_comparison(run: run_button.RunButton, chosen: settings.Controls, view:
     compared = run_button.wire(run, compare_steps, inputs, view, api_name="compare_steps")
     controls.tell_precision(compared.success, chosen.weights, chosen.sampling.precision, runs_dir)
     return compared
+
+
+def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -> View:
+    comparison = comparison_of(recipe, model)
+    plan = comparison.plan()
+    of_cells = pictures.reshape(len(plan), -1, *pictures.shape[1:])
+    cells = [Cell(name, config, images, config.nfe) for (name, config), images in zip(plan, of_cells, strict=True)]
+    rows, paths = zip(*map(table.finished, table.planned(comparison), cells), strict=True)
+    shown = _finished(_planned(comparison, rows), comparison, rows, cells, list(chain.from_iterable(paths)))
+    return shown._replace(status=gr.skip())
+
+
+def _planned(comparison: Comparison, rows: Sequence[table.Row]) -> View:
+    """What the tab shows before anything is finished."""
+    seed, left, right = slider.choices(rows, comparison.seeds)
+    return View(
+        gallery=[],
+        recipe=Recipe.of_comparison(comparison).to_json(),
+        table=table.show(rows, comparison.seeds),
+        status="",
+        two=gr.Column(visible=True),
+        left=left,
+        right=right,
+        finished=gr.Column(visible=False),
+        sentence="",
+        plot=None,
+        seed=seed,
+        recipes={name: of_one for row in rows for name, of_one in zip(row.names, row.recipes, strict=True)},
+    )
+
+
+def _finished(
+    planned: View, comparison: Comparison, rows: Sequence[table.Row], cells: list[Cell], paths: Sequence[str]
+) -> View:
+    """What the tab shows at the end; `paths` are the files of all pictures."""
+    recipe = Recipe.of_comparison(comparison)
+    return planned._replace(
+        gallery=list(zip(paths, planned.recipes, strict=True)),
+        recipe=recipe.to_json(),
+        table=table.show(rows, comparison.seeds, verdict(cells)),
+        finished=gr.Column(visible=True),
+        sentence=plot.sentences(cells),
+        plot=plot.curves(cells),
+        made=Made(cells, recipe),
+    )
 
 
 def _progress(cell: Cell, rows: Sequence[table.Row], num_finished: int) -> str:

@@ -15,7 +15,7 @@ from ddim.media.images import to_uint8
 from ddim.ui import controls, history, live_view, reading, reproduce, run_button
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model
+from ddim.ui.models import load_model, suited
 from ddim.ui.settings import Setting, sampling_settings, weights_setting
 from ddim.ui.tabs.generate import stage
 from ddim.ui.tabs.generate.first_screen import first_screen, opening
@@ -95,6 +95,7 @@ def _wire_generation(run: run_button.RunButton, chosen: Controls, view: View, ru
         seeds, config = reading.read_seeds(seed, num_images), reading.read_config(**sampling)
         check_work(len(seeds), config.nfe)
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         started = time.monotonic()
         drawing = partial(stage.forming, seeds=seeds, is_last=False)
         for moment in live_view.follow(sample(model, seeds, config), config.num_steps, drawing):

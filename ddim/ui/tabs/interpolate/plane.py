@@ -16,12 +16,13 @@ from ddim.making.plane import Place, sample_at, sample_plane
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.animation import file_name
 from ddim.media.images import grid, to_uint8
+from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui import controls, export, live_view, reading, reproduce, run_button
 from ddim.ui.edge import errors_shown
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE, named
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model
+from ddim.ui.models import load_model, suited
 from ddim.ui.tabs.interpolate import explorer
 from ddim.ui.tabs.interpolate.settings import Controls, read_corners
 
@@ -85,7 +86,7 @@ def lay_out() -> Plane:
         with gr.Column(elem_classes="plane-chosen"):
             gr.Markdown(HINT, elem_classes="note")
             across, down = controls.slider("across", 0.5), controls.slider("down", 0.5)
-            show = gr.Button("Show this point", size="sm")
+            show = gr.Button("Show this point", size="sm", elem_classes="show-point")
     return Plane(sheet, explored, draft, point, across, down, show, gr.State(time_to_live=export.SECONDS_KEPT))
 
 
@@ -96,39 +97,53 @@ def wire(
     column: reproduce.Column,
     panel: export.Export,
     runs_dir: str,
-) -> Dependency:
-    """Wire the making of planes and return the event of a finished one."""
+) -> tuple[Dependency, reproduce.FirstResult]:
+    """Wire the making of planes, and return the event of a finished one, and how one that ships is shown."""
 
     def make_plane(seeds: Any, size: Any, weights: Any, **sampling: Any) -> Iterator[View]:
         (corners, class_names), size = read_corners(seeds), reading.read_number("size", size)
         config = reading.read_config(**sampling)
         check_work(size**2, config.nfe)
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         recipe = Recipe("plane", Weights.of(model), config, corners, class_names, size=size)
         started = time.monotonic()
-        shown = View(None, recipe.to_json(), "", None, None, None, None)
+        shown = _shown(recipe)
         draw = partial(live_view.sheet_of_step, columns=size)
         forming = sample_plane(model, corners, size, config, class_names)
         for moment in live_view.follow(forming, config.num_steps, draw):
             yield shown._replace(sheet=moment.drawn, status=moment.progress)
         pictures, seconds = to_uint8(moment.step.pred_images), time.monotonic() - started
-        name = file_name("plane", corners, config.num_steps, "")
         evaluations = f"{moment.step.nfe} network evaluations each in {seconds:.1f} seconds."
-        yield shown._replace(
-            sheet=save_picture(_sheet_of(pictures, size), recipe.to_json(), name),
-            status=f"{len(pictures)} pictures with {evaluations}",
-            made=export.Made(pictures, recipe, recipe.pictures()),
-            explorer={"size": size, "is_exact": False, "ring": True},
-        )
+        yield _finished(recipe, pictures)._replace(status=f"{len(pictures)} pictures with {evaluations}")
 
     inputs = {"seeds": chosen.seeds, "size": chosen.size, "weights": chosen.weights, **chosen.sampling.fields}
     view = View(plane.sheet, column.recipe, run.status, plane.made, plane.point, plane.explorer, plane.draft)
     made = run_button.wire(run, make_plane, inputs, view, api_visibility="private")
     coordinates = [plane.across, plane.down]
-    for event in (made.success, plane.across.input, plane.down.input):
+    for event in (plane.made.change, plane.across.input, plane.down.input):
         event(None, [plane.explorer, *coordinates], plane.explorer, js=explorer.FOLLOW, **PRIVATE)
     export.wire(panel, plane.made)
-    return made
+    return made, reproduce.FirstResult(_first_result, view, run.start)
+
+
+def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -> View:
+    return _finished(recipe, pictures)
+
+
+def _shown(recipe: Recipe) -> View:
+    """What is shown while a plane forms, but for the sheet; its status is left as it is."""
+    return View(None, recipe.to_json(), gr.skip(), None, None, None, None)
+
+
+def _finished(recipe: Recipe, pictures: np.ndarray) -> View:
+    """What is shown of a finished plane, its pictures (size * size, H, W, 3) uint8; its status is left as it is."""
+    size, name = recipe.size, file_name("plane", recipe.seeds, recipe.config.num_steps, "")
+    return _shown(recipe)._replace(
+        sheet=save_picture(_sheet_of(pictures, size), recipe.to_json(), name),
+        made=export.Made(pictures, recipe, recipe.pictures()),
+        explorer={"size": size, "is_exact": False, "ring": True},
+    )
 
 
 def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_dir: str) -> list[Dependency]:
@@ -163,6 +178,7 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
     def point_at(place: Place, weights: Any, config: SampleConfig) -> Point:
         """The picture there, told where it lies, and its recipe."""
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         recipe = Recipe("sample", Weights.of(model), config, place=place)
         *_, last = sample_at(model, place, config)
         across, down = place.coordinates

@@ -46,10 +46,13 @@ def build(runs_dir: str) -> reproduce.Tab:
             with gr.Column(elem_classes="plane-only"):
                 plane_export = export.lay_out(ExportConfig(), (".png", ".zip"))
 
-    walked = walk.wire(run_walk, chosen, walk_pictures, column, walk_export, runs_dir)
-    made = plane.wire(run_plane, chosen, plane_pictures, column, plane_export, runs_dir)
+    walked, first_walk = walk.wire(run_walk, chosen, walk_pictures, column, walk_export, runs_dir)
+    made, first_plane = plane.wire(run_plane, chosen, plane_pictures, column, plane_export, runs_dir)
     shown = plane.wire_points(chosen, plane_pictures, column, runs_dir)
     for event in (walked, made):
         controls.tell_precision(event.success, chosen.weights, chosen.sampling.precision, runs_dir)
     described = [reproduce.describe_run(event, column) for event in (walked, made, *shown)]
-    return reproduce.Tab(of_tab, column, described, [run_walk.status, run_plane.status], results)
+    first = [column.address, column.snippet, column.recipe]  # a walk to be made leaves the plane alone
+    first_results = {"walk": first_walk, "plane": first_plane}
+    statuses = [run_walk.status, run_plane.status]
+    return reproduce.Tab(of_tab, column, described, statuses, results, first, first_results=first_results)

@@ -6,17 +6,19 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 from gradio.events import Dependency
 
 from ddim.making.recipe import Recipe, Weights
 from ddim.making.walk import WalkConfig, interpolate, places_of_walk, playback, strip_columns
 from ddim.media.animation import file_name
 from ddim.media.images import grid, to_uint8
+from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui import export, live_view, player, reading, reproduce, run_button
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
-from ddim.ui.models import load_model
+from ddim.ui.models import load_model, suited
 from ddim.ui.tabs.interpolate.settings import Controls, read_stops, read_walk
 
 
@@ -59,8 +61,8 @@ def wire(
     column: reproduce.Column,
     panel: export.Export,
     runs_dir: str,
-) -> Dependency:
-    """Wire, and return the event of a finished walk."""
+) -> tuple[Dependency, reproduce.FirstResult]:
+    """Wire, and return the event of a finished walk, and how one that ships with weights is shown."""
 
     def interpolate_seeds(
         seeds: Any, frames: Any, loop: Any, interpolation: Any, easing: Any, weights: Any, **sampling: Any
@@ -73,6 +75,7 @@ def wire(
         columns = strip_columns(num_frames)
         check_work(num_frames, config.nfe, "frames")
         model = load_model(weights, runs_dir)
+        config = suited(config, model)
         recipe = Recipe("interpolate", Weights.of(model), config, stops, class_names, walk=way)
         started = time.monotonic()
         shown = View(None, recipe.to_json(), None, "", None)
@@ -81,15 +84,8 @@ def wire(
         for moment in live_view.follow(forming, config.num_steps, draw):
             yield shown._replace(frames=moment.drawn, status=moment.progress)
         pictures, seconds = to_uint8(moment.step.pred_images), time.monotonic() - started
-        name = file_name("interpolate", stops, config.num_steps, "")
-        alt_text = f"A walk through the pictures of the seeds {', '.join(map(str, stops))}"
-        yield View(
-            save_picture(grid(pictures, columns), recipe.to_json(), name),
-            recipe.to_json(),
-            player.film(pictures, playback(way), alt_text=alt_text),
-            f"{len(pictures)} frames with {moment.step.nfe} network evaluations each in {seconds:.1f} seconds.",
-            export.Made(pictures, recipe, recipe.pictures()),
-        )
+        evaluations = f"{moment.step.nfe} network evaluations each in {seconds:.1f} seconds."
+        yield _finished(recipe, way, pictures)._replace(status=f"{len(pictures)} frames with {evaluations}")
 
     inputs = {"seeds": chosen.seeds, **chosen.walk, "weights": chosen.weights, **chosen.sampling.fields}
     view = View(walk.frames, column.recipe, walk.film, run.status, walk.made)
@@ -97,7 +93,24 @@ def wire(
     export.wire(panel, walk.made)
     holds = [panel.fields["hold_first"], panel.fields["hold_last"]]
     chosen.walk["loop"].change(_holds_of, chosen.walk["loop"], holds, **PRIVATE)
-    return walked
+    return walked, reproduce.FirstResult(_first_result, view, run.start)
+
+
+def _first_result(model: DiffusionModel, recipe: Recipe, pictures: np.ndarray) -> View:
+    return _finished(recipe, recipe.walk or WalkConfig(), pictures)
+
+
+def _finished(recipe: Recipe, way: WalkConfig, pictures: np.ndarray) -> View:
+    """What is shown of a finished walk, its pictures (F, H, W, 3) uint8; its status is left as it is."""
+    name = file_name("interpolate", recipe.seeds, recipe.config.num_steps, "")
+    alt_text = f"A walk through the pictures of the seeds {', '.join(map(str, recipe.seeds))}"
+    return View(
+        save_picture(grid(pictures, strip_columns(len(pictures))), recipe.to_json(), name),
+        recipe.to_json(),
+        player.film(pictures, playback(way), alt_text=alt_text),
+        gr.skip(),
+        export.Made(pictures, recipe, recipe.pictures()),
+    )
 
 
 def _holds_of(loop: bool) -> tuple[float, float]:

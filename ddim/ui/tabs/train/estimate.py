@@ -10,6 +10,7 @@ from ddim.errors import UserError
 from ddim.notation import counted
 from ddim.runs.folder import read_status, recorded
 from ddim.training.config import TrainConfig, config_of_run
+from ddim.training.distill_config import distillation_of_run
 
 SMALL = 1000  # pictures: fewer are soon known by heart, while weights that know flowers need to learn little
 # Seen in the quick preset's pictures of flowers: noise after 70 steps, blots after 280, shapes of flowers after 1,100.
@@ -75,7 +76,7 @@ def seconds_per_step(config: TrainConfig, runs_dir: str) -> float | None:
         if not seconds or run.parent != Path(runs_dir):  # what shipped was measured on other machines
             continue
         try:
-            if _work(config_of_run(run)) == _work(config):
+            if distillation_of_run(run) is None and _work(config_of_run(run)) == _work(config):
                 return seconds
         except UserError:  # damaged, or of another version
             continue
