@@ -1,11 +1,10 @@
 """The command distill: weights that make pictures in a few steps, out of weights that take many."""
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ddim.cli.train import new_run, run_training
+from ddim.cli.train import add_run, new_run, run_training
 from ddim.configuration import add_options, from_json, from_options, options_of
 from ddim.model.diffusion_model import ModelConfig
 from ddim.model.weights import WEIGHTS_DIR, find, read
@@ -25,8 +24,7 @@ def add_distill(commands: Any) -> None:
     )
     parser.set_defaults(command=_distill)
     parser.add_argument("weights", metavar="WEIGHTS", help="The teacher: name, path or run.")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
-    parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
+    add_run(parser)
     defaults = {**DEFAULTS, **dict.fromkeys((*OF_THE_TEACHER, "guidance"), "the teacher's")}
     add_options(parser, DistillConfig, DECIDED, defaults)
     add_options(parser, TrainConfig, (*DECIDED, *options_of(ModelConfig)), defaults)

@@ -1,5 +1,6 @@
 """The commands train, average, import, evaluate and info: they make weights, measure them, and say what they are."""
 
+import argparse
 import signal
 from dataclasses import replace
 from datetime import datetime
@@ -26,8 +27,7 @@ def add_train(commands: Any) -> None:
         "train", help="train weights", description="Train weights of your own. Everything goes into RUNS_DIR/RUN."
     )
     parser.set_defaults(command=_train)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
-    parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
+    add_run(parser)
     parser.add_argument("--resume", action="store_true", help="Go on with RUN from its last checkpoint and options.")
     parser.add_argument(
         "--accept-changed-data", action="store_true", help="Go on although the pictures are not those of before."
@@ -49,6 +49,12 @@ def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, pr
     if config.epochs != before.epochs and config.learning_rate_decay != "none":
         show_last(f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again.")
     return run_training(config, folder, accept_changed_data, distillation_of_run(folder))
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which run it is."""
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="FOLDER", help="Default: runs.")
+    parser.add_argument("--run", default=f"{datetime.now():%Y-%m-%d-%H%M%S}", metavar="NAME", help="Default: the time.")
 
 
 def new_run(runs_dir: Path, run: str) -> Path:

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SolverName, Step
+from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, SolverName, Step
 from ddim.making.compare import Comparison, Contender, compare
 from ddim.making.film import animate
 from ddim.making.plane import sample_plane
@@ -21,7 +21,7 @@ from ddim.media import embedded
 from ddim.media.animation import ExportConfig, save_animation
 from ddim.media.images import cut, grid, to_uint8
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.model.weights import find, load, own_sampling, read_card
+from ddim.model.weights import few_steps_of, find, load, read_card
 
 KINDS = ("compare", "walk", "plane", "animate")
 
@@ -71,8 +71,7 @@ def _recipes(model: DiffusionModel) -> dict[str, Recipe]:
     """What the page makes by itself in each tab with these weights, but for walk, plane and film, which are shorter."""
     weights, guidance = Weights.of(model), model.card.get("guidance", 1.0)
     plain = model.sample_config()
-    few = {name: getattr(FEW_STEPS, name) for name in ("num_steps", "solver", "node_placement")}
-    few_steps = model.sample_config(**{**few, **own_sampling(model.card)})
+    few_steps = model.sample_config(**few_steps_of(model.card))
     comparison = Comparison(
         {str(weights.weights): Contender(model, plain)},
         range(4),

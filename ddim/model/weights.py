@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddim.configuration import from_json
-from ddim.diffusion.sampling import SampleConfig
+from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.errors import UserError
 from ddim.files import patiently, replace_file
 from ddim.model.backend import check_backend
@@ -38,6 +38,7 @@ WEIGHTS_SUFFIX = ".weights.h5"
 FIRST = "flowers64-species"
 BEST = "best"
 REPLACED = "replaced"  # where a card holds the one before
+WAY_OF_FEW_STEPS = ("num_steps", "solver", "node_placement")
 
 
 def available(runs_dir: str | Path = "runs") -> list[str]:
@@ -196,7 +197,12 @@ def read_card(stem: Path, image_size: int | None = None) -> dict[str, Any]:
 
 def own_sampling(card: Mapping[str, Any]) -> dict[str, Any]:
     """How a card says that its weights are best sampled with, by fields of SampleConfig; most cards say little."""
-    return {name: card[name] for name in ("num_steps", "solver", "node_placement", "guidance") if name in card}
+    return {name: card[name] for name in (*WAY_OF_FEW_STEPS, "guidance") if name in card}
+
+
+def few_steps_of(card: Mapping[str, Any]) -> dict[str, Any]:
+    """How the page samples with the weights of this card unless told otherwise, by fields of SampleConfig."""
+    return {**{name: getattr(FEW_STEPS, name) for name in WAY_OF_FEW_STEPS}, **own_sampling(card)}
 
 
 def _card_path(stem: Path) -> Path:

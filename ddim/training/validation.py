@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
+from ddim.diffusion.sampling import SampleConfig
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.evaluation.kid import kid_of_batches
 from ddim.making.generate import MAX_NUM_IMAGES, generate
 from ddim.media.images import grid, save_png
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.model.weights import own_sampling
+from ddim.model.weights import few_steps_of
 from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches
 from ddim.training.learning import compile_losses, learning_network
@@ -83,8 +83,7 @@ def page_sampling(card: Mapping[str, Any]) -> dict[str, Any]:
     """How the page samples with weights that have classes and this card, unless told otherwise: fields of SampleConfig,
     of which the guidance is for classes alone.
     """
-    few = {name: getattr(FEW_STEPS, name) for name in ("num_steps", "solver", "node_placement")}
-    return {**few, "guidance": GUIDANCE, **own_sampling(card)}
+    return {"guidance": GUIDANCE, **few_steps_of(card)}
 
 
 def save_samples(model: DiffusionModel, path: Path) -> None:

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
+from ddim.diffusion.sampling import FEW_STEPS, SampleConfig, SolverName
 from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE
 from ddim.errors import UserError
 from ddim.making.recipe import Recipe
@@ -246,7 +246,7 @@ def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -
     return gr.Dropdown(choices, value=value, label=label, info=info, filterable=False)
 
 
-def first_settings(weights: str | None, solver: str = FEW_STEPS.solver) -> dict[str, Any]:
+def first_settings(weights: str | None, solver: SolverName = FEW_STEPS.solver) -> dict[str, Any]:
     """`own_settings` of these weights for controls to begin with; if damaged, whoever uses them will be told."""
     try:
         return own_settings(weights or "", solver)

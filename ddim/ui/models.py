@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
+from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SampleConfig, SolverName
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, own_sampling, read_card
@@ -62,19 +62,21 @@ def _load(name: str, kept: _Kept) -> None:
             del loaded[oldest], _kept[oldest]
 
 
-def own_settings(weights: str, solver: str = FEW_STEPS.solver) -> dict[str, Any]:
-    """How to sample with these weights unless told otherwise: the signal rates of their training, and what their card
-    says of guidance and nodes, and for students of a distillation of steps and solver too.
+def own_settings(weights: str, solver: SolverName | None = FEW_STEPS.solver) -> dict[str, Any]:
+    """How to sample with these weights unless told otherwise: the signal rates of their training, nodes for this
+    `solver`, if it is known, and what their card says of guidance, and for students of a distillation of steps and
+    solver too.
 
-    Nodes without a solver are for the one that the page begins with, and left out for another `solver`. Raises
-    UserError or OSError where there are no such weights or their card is damaged.
+    Nodes of a card without a solver are for the one that the page begins with. Raises UserError or OSError where there
+    are no such weights or their card is damaged.
     """
     card = read_card(find(weights or ""))
     own = own_sampling(card)
     if "solver" not in own and solver != FEW_STEPS.solver:
         own.pop("node_placement", None)
+    nodes = {"node_placement": BEST_NODE_PLACEMENTS[solver]} if solver else {}
     rates = {name: card["model"][name] for name in ("min_signal_rate", "max_signal_rate")}
-    return {**rates, "guidance": 1.0, **own}
+    return {**rates, "guidance": 1.0, **nodes, **own}
 
 
 def suited(config: SampleConfig, model: DiffusionModel) -> SampleConfig:

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from ddim.diffusion.noise import seed_range
-from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SampleConfig, parse_step_counts
+from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SampleConfig, SolverName, parse_step_counts
 from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
@@ -59,7 +59,7 @@ def first_seeds(at_most: int) -> Callable[[Any, Any], str]:
     return lambda held, sent: written_numbers(parse_stops(sent, 1, MAX_SEEDS).seeds[:at_most])
 
 
-def own_values(weights: str, solver: str = FEW_STEPS.solver) -> dict[str, Any]:
+def own_values(weights: str, solver: SolverName | None = FEW_STEPS.solver) -> dict[str, Any]:
     """`own_settings` of these weights, by the names of settings of any tab. Raises as they do."""
     own = own_settings(weights, solver)
     return {**own, "guidances": f"{own['guidance']:g}"}
@@ -146,14 +146,17 @@ def read(
             ignored.append(name)
     if "weights" in kept:
         with suppress(UserError, OSError):  # whoever uses damaged weights will be told
-            solver = str(values.get("solver", FEW_STEPS.solver)) if "solver" in settings else "several"
+            solver = settings["solver"].control.value if "solver" in settings else None
             own = {name: own for name, own in own_values(kept["weights"], solver).items() if name not in values}
+            if values.keys() & {"solver", "solvers", "eta"} and "solver" not in own:
+                own.pop("node_placement", None)
             if "num_steps" in own.keys() & settings.keys():  # a number in one tab, and a list in another
                 own["num_steps"] = settings["num_steps"].read(own["num_steps"])
             kept |= {name: value for name, value in own.items() if name in settings}
     if kept.keys() & {"solver", "solvers", "eta"}:  # not the page's way of sampling: the rest is as in a command
         defaults = asdict(SampleConfig())
-        kept |= {name: defaults[name] for name in WAY_OF_SAMPLING if name in settings and name not in kept}
+        left = [name for name in WAY_OF_SAMPLING if name in settings and name not in {*kept, *values}]
+        kept |= {name: defaults[name] for name in left}
     sampling = {name: kept[name] for name in SAMPLING if name in kept and name != "num_steps"}
     if sampling.get("node_placement") == EACH_SOLVERS_BEST:
         del sampling["node_placement"]

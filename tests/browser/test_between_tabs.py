@@ -126,6 +126,7 @@ def test_the_last_results_survive_a_reload_and_come_back_by_a_click(open_tab):
     tab.evaluate("window.isTheSamePage = true")
     result.click()
     wait_for_address(tab, "tab=generate&seed=5")
+    tab.locator(".gallery .caption-label:visible", has_text="seed 5").wait_for()
     assert captions(tab) == ["seed 5"]
     assert tab.evaluate("window.isTheSamePage")
 

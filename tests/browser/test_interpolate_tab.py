@@ -1,5 +1,6 @@
 """The tab Interpolate as its visitors meet it."""
 
+import re
 from urllib.parse import urlencode
 
 import numpy as np
@@ -66,8 +67,8 @@ def test_a_walk_is_seen_as_it_forms_and_then_plays(interpolate, slow_engine):
 
 def test_escape_stops_a_walk(interpolate, slow_engine):
     tab = interpolate("?tab=interpolate&seeds=3,8&frames=7&num_steps=90")
-    tab.keyboard.press("Control+Enter")
     slow_engine.wait_for(num_images=7, calls=4)
+    visible(tab, ".status").get_by_text(re.compile("^Step [0-9]+ of 90")).wait_for()
     tab.keyboard.press("Escape")
     visible(tab, ".status").get_by_text("Stopped.").wait_for()
     assert slow_engine.has_stopped(num_images=7)

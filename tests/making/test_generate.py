@@ -116,7 +116,7 @@ def test_nodes_lie_where_their_placement_says(config, diffusion_times):
         ({"num_steps": 2.0}, "num_steps must be an integer from 1 to 1000, but is 2.0"),
         ({"solver": "euler"}, "solver must be one of ddim, heun, ab2, ab3, ab4, dpmpp2m, unipc, but is 'euler'"),
         ({"variance": "small"}, "variance must be one of posterior, large, but is 'small'"),
-        ({"node_placement": "even"}, "node_placement must be one of reference, inclusive, but is 'even'"),
+        ({"node_placement": "even"}, "node_placement must be one of reference, inclusive, early, but is 'even'"),
         ({"guidance": -1.0}, "guidance must be between 0 and 10, but is -1.0"),
         ({"guidance": float("nan")}, "guidance must be between 0 and 10, but is nan"),
         ({"eta": -0.1}, "eta must be between 0 and 1, but is -0.1"),

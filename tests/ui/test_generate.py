@@ -19,6 +19,7 @@ from ddim.making.recipe import Recipe, Weights
 from ddim.media.embedded import read
 from ddim.model.weights import find, read_card, save
 from ddim.ui import controls, gradio_cache, live_view
+from ddim.ui.models import own_settings
 from ddim.ui.sweeping import SECONDS_KEPT, sweep
 from ddim.ui.tabs import generate
 
@@ -184,9 +185,8 @@ def test_gradio_notes_no_files_for_ever(served, client, weights):
 
 def test_the_first_screen_is_what_the_shipped_weights_make():
     pictures, recipe = generate.first_screen("no-runs")
-    model = ddim.load("flowers64", precision="float32")
-    trained = {"min_signal_rate": model.config.min_signal_rate, "max_signal_rate": model.config.max_signal_rate}
-    config = replace(next(iter(controls.PRESETS.values())), **trained)
+    model = ddim.load("flowers64-species", precision="float32")
+    config = replace(next(iter(controls.PRESETS.values())), **own_settings("flowers64-species"))
     assert recipe == Recipe("sample", Weights.of(model), config, list(range(16)), is_sheet=True)
     assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
     shown = np.stack([np.asarray(Image.open(picture)) for picture, _ in pictures])

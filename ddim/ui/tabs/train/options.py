@@ -135,17 +135,20 @@ def preset_values(preset: str) -> dict[str, Any]:
 
     Without the number of classes, since there are as many as pictures have, and without a file of this machine.
     """
-    values = values_of(from_options(TrainConfig, _continued(available()[0]) if preset == CONTINUE else PRESETS[preset]))
+    values = values_of(from_options(TrainConfig, _continued() if preset == CONTINUE else PRESETS[preset]))
     del values["num_classes"], values["inception_weights"]
     return values
 
 
-def _continued(weights: str) -> dict[str, Any]:
-    """Options to go on from these weights: their network, flips, and a learning rate that fades out."""
-    card = read_card(find(weights))
-    model = from_json(ModelConfig, card["model"])
+def _continued() -> dict[str, Any]:
+    """Options to go on from the shipped weights, those without classes, since other pictures have others: their
+    network, flips, and a learning rate that fades out.
+    """
+    cards = {name: read_card(find(name)) for name in available()}
+    weights = next(name for name, card in cards.items() if not card.get("classes"))
+    model = from_json(ModelConfig, cards[weights]["model"])
     fading = {"init_weights": weights, "horizontal_flips": True, "learning_rate_decay": "cosine"}
-    return {**values_of(model), **fading, "class_conditional": bool(card.get("classes"))}
+    return {**values_of(model), **fading}
 
 
 def lay_out_options(preset: str, datasets: list[str]) -> dict[str, Component]:
