@@ -17,6 +17,14 @@ def waves_of(config: UNetConfig, noise_variances: np.ndarray) -> np.ndarray:
     if config.conditioning == "blocks":
         variances = np.clip(numbers, np.float32(1e-7), np.float32(1 - 1e-7))
         numbers = (np.log(variances) - np.log1p(-variances)) / 8
-    frequencies = np.exp(np.linspace(0, math.log(config.embedding_max_frequency), config.embedding_size // 2))
-    phases = np.float32(2 * math.pi) * frequencies.astype(np.float32) * numbers[:, None]
+    phases = angular_frequencies(config.embedding_size, config.embedding_max_frequency) * numbers[:, None]
     return np.concatenate([np.sin(phases), np.cos(phases)], axis=1)
+
+
+def angular_frequencies(size: int, max_frequency: float) -> np.ndarray:
+    """(size // 2,) float32: 2 pi f for frequencies f that grow geometrically from 1 to the highest.
+
+    All engines have them from here: where the phase passes 6000 radians, the last bit of a frequency is heard.
+    """
+    frequencies = np.exp(np.linspace(0, math.log(max_frequency), size // 2, dtype=np.float32))
+    return np.float32(2 * math.pi) * frequencies
