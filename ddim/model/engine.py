@@ -8,14 +8,16 @@ import numpy as np
 from ddim.errors import UserError
 from ddim.model.turns import Turns
 
-MAX_BATCH_SIZE = 16
+BATCH_SIZES = (1, 2, 4, 8, 12, 16)
+MAX_BATCH_SIZE = BATCH_SIZES[-1]
 CROWDED_BATCH_SIZE = 4
 EngineName = Literal["Keras", "OpenVINO"]
 EnginePrecision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[EnginePrecision, ...] = get_args(EnginePrecision)
 
 Run = Callable[[list[np.ndarray]], np.ndarray]
-"""From up to 16 noisy pictures, their noise variances and, with classes, class weights to the network's outputs."""
+"""From noisy pictures, as many as one of BATCH_SIZES, their noise variances and, with classes, class weights to the
+network's outputs."""
 
 TURNS = Turns()
 """Those of all engines: they share the processor, so it is no use that each runs what it has."""
@@ -24,7 +26,8 @@ TURNS = Turns()
 class Engine:
     """A compiled network that many may call at once: they hand it pictures, noise variances and classes, and wait.
 
-    Visitors take turns, 16 pictures at a time, or 4 while others wait: on a processor that is hardly slower.
+    Visitors take turns, 16 pictures at a time, or 4 while others wait: on a processor that is hardly slower. Batches
+    are padded to a few sizes, since each size is compiled once.
 
     Attributes:
         name: What runs the network.
@@ -48,10 +51,16 @@ class Engine:
         done = 0
         while done < len(noisy_images):
             with TURNS.turn() as is_crowded:
-                size = CROWDED_BATCH_SIZE if is_crowded else MAX_BATCH_SIZE
-                outputs.append(self.run([array[done : done + size] for array in inputs]))
+                size = min(CROWDED_BATCH_SIZE if is_crowded else MAX_BATCH_SIZE, len(noisy_images) - done)
+                outputs.append(self.run([_padded(array[done : done + size]) for array in inputs])[:size])
             done += size
         return np.concatenate(outputs)
+
+
+def _padded(array: np.ndarray) -> np.ndarray:
+    """With its last row once more and again: noise without variance has no logarithm."""
+    padding = next(size for size in BATCH_SIZES if size >= len(array)) - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
 def check_precision(precision: str) -> None:

@@ -5,11 +5,10 @@ import numpy as np
 
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.model.backend import prefers_bfloat16
-from ddim.model.engine import CROWDED_BATCH_SIZE, MAX_BATCH_SIZE, Engine, EnginePrecision, Run
+from ddim.model.engine import Engine, EnginePrecision, Run
 from ddim.model.folding import can_fold, fold_normalization
 from ddim.model.unet import Precision, UNetConfig, build_unet
 
-BATCH_SIZES = (1, 2, CROWDED_BATCH_SIZE, 8, 12, MAX_BATCH_SIZE)
 BFLOAT16_TOLERANCE = 0.02
 
 
@@ -22,9 +21,10 @@ def keras_engine(
     """
     if precision == "bfloat16" or (precision == "auto" and prefers_bfloat16()):
         half = _copy(config, network, "bfloat16")
-        if precision == "bfloat16" or agrees(_running(half), network):
-            return Engine("Keras", "bfloat16", _running(half))
-    return Engine("Keras", "float32", _running(_copy(config, network, "float32") if is_final else network))
+        if precision == "bfloat16" or agrees(half.predict_on_batch, network):
+            return Engine("Keras", "bfloat16", half.predict_on_batch)
+    final = _copy(config, network, "float32") if is_final else network
+    return Engine("Keras", "float32", final.predict_on_batch)
 
 
 def agrees(run: Run, network: keras.Model) -> bool:
@@ -36,20 +36,6 @@ def agrees(run: Run, network: keras.Model) -> bool:
     expected = network.predict_on_batch(inputs)
     difference = np.sqrt(np.mean((run(inputs) - expected) ** 2) / max(np.mean(expected**2), 1e-12))
     return bool(difference < BFLOAT16_TOLERANCE)
-
-
-def _running(network: keras.Model) -> Run:
-    """Batches are padded to a few sizes, since each size is compiled once."""
-
-    def run(inputs: list[np.ndarray]) -> np.ndarray:
-        num_images = len(inputs[0])
-        padding = next(size for size in BATCH_SIZES if size >= num_images) - num_images
-        # With the last picture once more: noise without variance has no logarithm.
-        padded = [np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) for array in inputs]
-        outputs: np.ndarray = network.predict_on_batch(padded)
-        return outputs[:num_images]
-
-    return run
 
 
 def _copy(config: UNetConfig, network: keras.Model, precision: Precision) -> keras.Model:

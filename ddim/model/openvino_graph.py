@@ -17,8 +17,8 @@ from ddim.model.unet import UNetConfig
 
 Node = Any
 
-TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 CHANNELS, PIXELS = 1, (2, 3)  # axes, channels first
+SWAPPED_HEADS, SWAPPED_ROWS = (0, 2, 1, 3), (0, 1, 3, 2, 4)  # how axes are transposed
 KEPT = 0  # in a shape
 ACTIVATIONS: dict[str, Callable[[Node], Node]] = {
     "linear": lambda features: features,
@@ -44,10 +44,10 @@ def graph_of(config: UNetConfig, folded: keras.Model) -> openvino.Model:
     shapes = [(size, size, 3), (config.embedding_size,)] + ([(config.num_classes,)] if config.num_classes else [])
     inputs = [operations.parameter([-1, *shape], np.float32) for shape in shapes]
     noisy_images, *others = inputs
-    images = operations.transpose(noisy_images, _integers(TO_CHANNELS_FIRST))
+    images = _channels_first(noisy_images)
     # Keras' own way to call every layer in its turn, whatever stands for a tensor; clone_model does so too.
     outputs = folded._run_through_graph([images, *others], lambda layer: lambda *tensors: _add(layer, *tensors))
-    return openvino.Model([operations.transpose(outputs, _integers(TO_CHANNELS_LAST))], inputs)
+    return openvino.Model([_channels_last(outputs)], inputs)
 
 
 def _add(layer: keras.layers.Layer, features: Node, other: Node = None) -> Node:
@@ -87,9 +87,9 @@ def _add(layer: keras.layers.Layer, features: Node, other: Node = None) -> Node:
         case "UpSampling2D":
             return _upsampled(features, layer.interpolation)
         case "SpaceToDepth":
-            return operations.space_to_depth(features, "blocks_first", layer.patch_size)
+            return _patches(features, layer.patch_size)
         case "DepthToSpace":
-            return operations.depth_to_space(features, "blocks_first", layer.patch_size)
+            return _pixels(features, layer.patch_size)
         case "Reshape":
             *pixels, channels = layer.target_shape
             return operations.reshape(features, _integers([KEPT, channels, *pixels]), special_zero=True)
@@ -104,6 +104,39 @@ def _add(layer: keras.layers.Layer, features: Node, other: Node = None) -> Node:
             return features
         case _:
             raise NotImplementedError(f"A layer {type(layer).__name__} has no counterpart here.")
+
+
+def _patches(images: Node, size: int) -> Node:
+    """What SpaceToDepth makes of pictures (B, C, H, W)."""
+    channels, height, width = _sides(images)
+    shape = [KEPT, height // size, size, width // size, size * channels]
+    rows = operations.reshape(_channels_last(images), _integers(shape), special_zero=True)
+    patches = operations.transpose(rows, _integers(SWAPPED_ROWS))
+    shape = [KEPT, height // size, width // size, size * size * channels]
+    return _channels_first(operations.reshape(patches, _integers(shape), special_zero=True))
+
+
+def _pixels(patches: Node, size: int) -> Node:
+    """What DepthToSpace makes of patches (B, p p C, H, W)."""
+    channels, height, width = _sides(patches)
+    shape = [KEPT, height, width, size, channels // size]
+    columns = operations.reshape(_channels_last(patches), _integers(shape), special_zero=True)
+    rows = operations.transpose(columns, _integers(SWAPPED_ROWS))
+    shape = [KEPT, height * size, width * size, channels // size**2]
+    return _channels_first(operations.reshape(rows, _integers(shape), special_zero=True))
+
+
+def _sides(features: Node) -> list[int]:
+    """C, H and W of features (B, C, H, W)."""
+    return [side.get_length() for side in list(features.get_output_partial_shape(0))[1:]]
+
+
+def _channels_first(images: Node) -> Node:
+    return operations.transpose(images, _integers((0, 3, 1, 2)))
+
+
+def _channels_last(features: Node) -> Node:
+    return operations.transpose(features, _integers((0, 2, 3, 1)))
 
 
 def _upsampled(features: Node, interpolation: str) -> Node:
@@ -123,18 +156,23 @@ def _attended(num_heads: int, head_size: int, weights: list[np.ndarray], feature
     """What FusedAttention makes of features (B, C, N)."""
     *projections, output_kernel, output_bias = weights
     channels, size = projections[0].shape[0], num_heads * head_size
-    scale = head_size**-0.5
-    projections[:2] = [scale * queries for queries in projections[:2]]
     kernel = np.concatenate([kernel.reshape(channels, size) for kernel in projections[::2]], axis=1)
-    bias = np.concatenate([bias.reshape(size, 1) for bias in projections[1::2]])
-    projected = operations.matmul(_constant(kernel.T), features, False, False) + _constant(bias)
-    parts = operations.reshape(projected, _integers([KEPT, 3 * num_heads, head_size, -1]), special_zero=True)
-    queries, keys, values = operations.split(parts, _integers(CHANNELS), 3).outputs()
-    scores = operations.softmax(operations.matmul(queries, keys, True, False), axis=-1)
-    attended = operations.matmul(values, scores, False, True)
-    joined = operations.reshape(attended, _integers([KEPT, size, -1]), special_zero=True)
-    outputs = operations.matmul(_constant(output_kernel.reshape(size, channels).T), joined, False, False)
-    return outputs + _constant(output_bias[:, None])
+    bias = np.concatenate([bias.reshape(size) for bias in projections[1::2]])
+    # Channels are last here: a product with constant weights is quick only where these come second.
+    projected = operations.matmul(_swapped(features), _constant(kernel), False, False) + _constant(bias)
+    parts = operations.reshape(projected, _integers([KEPT, KEPT, 3 * num_heads, head_size]), special_zero=True)
+    heads = operations.transpose(parts, _integers(SWAPPED_HEADS))
+    queries, keys, values = operations.split(heads, _integers(CHANNELS), 3).outputs()
+    attended = operations.scaled_dot_product_attention(queries, keys, values)
+    attended = operations.transpose(attended, _integers(SWAPPED_HEADS))
+    joined = operations.reshape(attended, _integers([KEPT, KEPT, size]), special_zero=True)
+    outputs = operations.matmul(joined, _constant(output_kernel.reshape(size, channels)), False, False)
+    return _swapped(outputs + _constant(output_bias))
+
+
+def _swapped(features: Node) -> Node:
+    """(B, C, N) -> (B, N, C), or back."""
+    return operations.transpose(features, _integers((0, 2, 1)))
 
 
 def _constant(values: Any) -> Node:
