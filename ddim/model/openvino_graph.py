@@ -5,6 +5,8 @@ TensorFlow, with channels last, it runs more slowly.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -34,6 +36,24 @@ def can_make_graph(config: UNetConfig) -> bool:
     return can_fold(config) and config.upsampling != "transposed"
 
 
+@dataclass(frozen=True, eq=False)  # opaque to Keras, which would look into a tuple
+class Features:
+    """A node of the graph, and what its numbers still lack: a constant for each channel.
+
+    Biases and the means of normalization wait here until they can join a convolution, which adds them for nothing.
+    """
+
+    node: Node
+    lacking: np.ndarray | float = 0.0
+
+    def whole(self) -> Node:
+        """The node with nothing lacking."""
+        if not np.any(self.lacking):
+            return self.node
+        axes = [1] * (len(self.node.get_output_partial_shape(0)) - 2)
+        return self.node + _constant(np.reshape(self.lacking, (-1, *axes)))
+
+
 def graph_of(config: UNetConfig, folded: keras.Model) -> openvino.Model:
     """The graph of a folded network, for any number of pictures; weights are float32.
 
@@ -44,48 +64,75 @@ def graph_of(config: UNetConfig, folded: keras.Model) -> openvino.Model:
     shapes = [(size, size, 3), (config.embedding_size,)] + ([(config.num_classes,)] if config.num_classes else [])
     inputs = [operations.parameter([-1, *shape], np.float32) for shape in shapes]
     noisy_images, *others = inputs
-    images = _channels_first(noisy_images)
+    tensors = [Features(node) for node in (_channels_first(noisy_images), *others)]
+    means = _means_ahead(folded)
     # Keras' own way to call every layer in its turn, whatever stands for a tensor; clone_model does so too.
-    outputs = folded._run_through_graph([images, *others], lambda layer: lambda *tensors: _add(layer, *tensors))
-    return openvino.Model([_channels_last(outputs)], inputs)
+    outputs = folded._run_through_graph(tensors, lambda layer: partial(_add, layer, means.get(layer.name, 0.0)))
+    return openvino.Model([_channels_last(outputs.whole())], inputs)
 
 
-def _add(layer: keras.layers.Layer, features: Node, other: Node = None) -> Node:
-    """The counterpart of a layer: features (B, C, H, W) where Keras has (B, H, W, C), (B, C, N) where it has (B, N, C).
+def _means_ahead(folded: keras.Model) -> dict[str, np.ndarray]:
+    """The means that are subtracted from what a layer says, by the name of the layer."""
+    subtractions = [layer for layer in folded.layers if type(layer).__name__ == "MeanSubtraction"]
+    return {layer.input._keras_history.operation.name: layer.get_weights()[0] for layer in subtractions}
+
+
+def _add(layer: keras.layers.Layer, ahead: np.ndarray | float, features: Any, other: Any = None) -> Features:
+    """The counterpart of a layer whose features have the means `ahead` subtracted from them afterwards.
 
     `features` are several for layers that bring these together; `other` is the second of two that differ in kind.
     """
-    weights = [np.array(weight) for weight in layer.get_weights()]
     match type(layer).__name__:
         case "Conv2D":
-            kernel, bias = weights
-            margins = [kernel.shape[0] // 2] * 2
-            kernel = _constant(kernel.transpose(3, 2, 0, 1))
-            convolved = operations.convolution(features, kernel, [1, 1], margins, margins, [1, 1])
-            return ACTIVATIONS[layer.activation.__name__](convolved + _constant(bias[:, None, None]))
+            convolved = _convolved(layer, features)
+            activate = ACTIVATIONS[layer.activation.__name__]
+            return convolved if layer.activation.__name__ == "linear" else Features(activate(convolved.whole()))
+        case "MeanSubtraction":
+            return Features(features.node, features.lacking - layer.get_weights()[0])
+        case "Add":
+            first, second = features
+            addend = Features(second.node, first.lacking + second.lacking - ahead)
+            return Features(first.node + addend.whole(), ahead)
+        case "Concatenate":
+            lacking = [np.broadcast_to(part.lacking, _sides(part.node)[0]) for part in features]
+            return Features(operations.concat([part.node for part in features], CHANNELS), np.concatenate(lacking))
+        case "AveragePooling2D":
+            halved = operations.avg_pool(features.node, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=True)
+            return Features(halved, features.lacking)
+        case "UpSampling2D":
+            return Features(_upsampled(features.node, layer.interpolation), features.lacking)
+        case _:
+            return Features(_counterpart(layer, features.whole(), other and other.whole()))
+
+
+def _convolved(layer: keras.layers.Conv2D, features: Features) -> Features:
+    kernel, bias = layer.get_weights()
+    if kernel.shape[:2] == (1, 1):
+        node, bias = features.node, bias + np.broadcast_to(features.lacking, kernel.shape[2]) @ kernel[0, 0]
+    else:  # which pads with zeros, so nothing may lack
+        node = features.whole()
+    margins = [kernel.shape[0] // 2] * 2
+    return Features(
+        operations.convolution(node, _constant(kernel.transpose(3, 2, 0, 1)), [1, 1], margins, margins, [1, 1]), bias
+    )
+
+
+def _counterpart(layer: keras.layers.Layer, features: Node, other: Node = None) -> Node:
+    """Of a layer: features (B, C, H, W) where Keras has (B, H, W, C), (B, C, N) where it has (B, N, C)."""
+    weights = [np.array(weight) for weight in layer.get_weights()]
+    match type(layer).__name__:
         case "Dense":
             projected = operations.matmul(features, _constant(weights[0]), False, False)
             projected = projected + _constant(weights[1]) if layer.use_bias else projected
             return ACTIVATIONS[layer.activation.__name__](projected)
-        case "Add":
-            first, second = features
-            return first + second
-        case "Concatenate":
-            return operations.concat(features, CHANNELS)
         case "Activation":
             return ACTIVATIONS[layer.activation.__name__](features)
         case "Rescaling":
             return features * _constant(layer.scale)
-        case "MeanSubtraction":
-            return features - _constant(weights[0][:, None, None])
         case "Modulation":
             pairs = operations.unsqueeze(other, _integers(PIXELS))
             scales, shifts = operations.split(pairs, _integers(CHANNELS), 2).outputs()
             return operations.add(operations.multiply(features, operations.add(scales, _constant(1))), shifts)
-        case "AveragePooling2D":
-            return operations.avg_pool(features, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=True)
-        case "UpSampling2D":
-            return _upsampled(features, layer.interpolation)
         case "SpaceToDepth":
             return _patches(features, layer.patch_size)
         case "DepthToSpace":

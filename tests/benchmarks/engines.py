@@ -1,8 +1,9 @@
 """How soon our engine runs the networks that ship, beside others: python -m tests.benchmarks.engines
 
-The others are given the same network as a plain PyTorch module, in PyTorch itself and by its ONNX export; they need
-tests/benchmarks/requirements.txt. All take turns in one process, and medians are compared. The last lines say what
-this machine can do at best, and how much of that the multiplications of our engine come to.
+The others are given the same network as a plain PyTorch module, in PyTorch itself and by its ONNX export, with channels
+where they like them; they need tests/benchmarks/requirements.txt. All take turns in one process, each from pictures and
+noise variances to outputs, and medians are compared. The last lines say what this machine can do at best, and how much
+of that the multiplications of our engine come to.
 """
 
 import io
@@ -10,6 +11,7 @@ import os
 import platform
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -35,6 +37,7 @@ CHANNELS_FIRST = (0, 3, 1, 2)
 TOLERANCE = 0.03  # of bfloat16, relative to the deviation of the outputs
 
 Job = Callable[[], np.ndarray]
+Inputs = Callable[[], list[np.ndarray]]
 
 
 def jobs_of(model: DiffusionModel, num_images: int) -> dict[str, Job]:
@@ -43,7 +46,11 @@ def jobs_of(model: DiffusionModel, num_images: int) -> dict[str, Job]:
     variances = np.linspace(0.05, 0.99, num_images, dtype=np.float32)
     others = [np.eye(num_images, config.num_classes, dtype=np.float32)] if config.num_classes else []
     images = noise_from_seeds(range(num_images), model.image_shape)
-    inputs = [images.transpose(CHANNELS_FIRST), waves_of(config, variances), *others]
+    channels_first = np.ascontiguousarray(images.transpose(CHANNELS_FIRST))
+
+    def inputs() -> list[np.ndarray]:
+        return [channels_first, waves_of(config, variances), *others]
+
     return {
         "Keras, eager, float32": lambda: np.asarray(network([images, variances, *others], training=False)),
         f"ours, {model.engine.name}, {model.engine.precision}": lambda: model.engine(images, variances, *others),
@@ -53,39 +60,40 @@ def jobs_of(model: DiffusionModel, num_images: int) -> dict[str, Job]:
     }
 
 
-def torch_job(model: DiffusionModel, inputs: list[np.ndarray]) -> Job:
+def torch_job(model: DiffusionModel, inputs: Inputs) -> Job:
     module = TorchUNet(model.config.network, model.network.get_weights())
     module = module.to(torch.bfloat16, memory_format=torch.channels_last)
-    images, *others = [torch.from_numpy(array).to(torch.bfloat16) for array in inputs]
-    images = images.to(memory_format=torch.channels_last)
+    images = torch.from_numpy(inputs()[0]).to(torch.bfloat16, memory_format=torch.channels_last)
 
     def run() -> np.ndarray:
+        others = [torch.from_numpy(array).to(torch.bfloat16) for array in inputs()[1:]]
         with torch.inference_mode():
             return module(images, *others).float().permute(0, 2, 3, 1).numpy()
 
     return run
 
 
-def exported(model: DiffusionModel, inputs: list[np.ndarray]) -> bytes:
+def exported(model: DiffusionModel, inputs: Inputs) -> bytes:
     content, module = io.BytesIO(), TorchUNet(model.config.network, model.network.get_weights())
-    torch.onnx.export(module, tuple(map(torch.from_numpy, inputs)), content, dynamo=False)
+    with warnings.catch_warnings(action="ignore"):  # about the older of two exports, which needs no more packages
+        torch.onnx.export(module, tuple(map(torch.from_numpy, inputs())), content, dynamo=False)
     return content.getvalue()
 
 
-def onnx_job(model: DiffusionModel, inputs: list[np.ndarray]) -> Job:
+def onnx_job(model: DiffusionModel, inputs: Inputs) -> Job:
     session = onnxruntime.InferenceSession(exported(model, inputs), providers=["CPUExecutionProvider"])
-    feed = {put.name: array for put, array in zip(session.get_inputs(), inputs, strict=True)}
-    return lambda: session.run(None, feed)[0].transpose(0, 2, 3, 1)
+    names = [put.name for put in session.get_inputs()]
+    return lambda: session.run(None, dict(zip(names, inputs(), strict=True)))[0].transpose(0, 2, 3, 1)
 
 
-def openvino_job(model: DiffusionModel, inputs: list[np.ndarray]) -> Job:
+def openvino_job(model: DiffusionModel, inputs: Inputs) -> Job:
     core = openvino.Core()
     graph = core.read_model(exported(model, inputs))
     hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16"}
     request = core.compile_model(graph, "CPU", hints).create_infer_request()
 
     def run() -> np.ndarray:
-        request.infer(inputs, share_inputs=True)
+        request.infer(inputs(), share_inputs=True)
         return request.get_output_tensor().data.transpose(0, 2, 3, 1)
 
     return run
