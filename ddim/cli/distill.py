@@ -10,8 +10,9 @@ from ddim.model.diffusion_model import ModelConfig
 from ddim.model.weights import WEIGHTS_DIR, find, read
 from ddim.training.config import TrainConfig
 from ddim.training.distill_config import DEFAULTS, OF_THE_TEACHER, DistillConfig, options_of_teacher
+from ddim.training.processes import Group
 
-DECIDED = ("teacher", "teacher_sha256", "init_weights", "class_conditional", "time_sampling", "distribute")
+DECIDED = ("teacher", "teacher_sha256", "init_weights", "class_conditional", "time_sampling")
 
 
 def add_distill(commands: Any) -> None:
@@ -28,6 +29,7 @@ def add_distill(commands: Any) -> None:
     defaults = {**DEFAULTS, **dict.fromkeys((*OF_THE_TEACHER, "guidance"), "the teacher's")}
     add_options(parser, DistillConfig, DECIDED, defaults)
     add_options(parser, TrainConfig, (*DECIDED, *options_of(ModelConfig)), defaults)
+    add_options(parser, Group)
 
 
 def _distill(weights: str, runs_dir: Path, run: str, **options: Any) -> int:
@@ -39,4 +41,5 @@ def _distill(weights: str, runs_dir: Path, run: str, **options: Any) -> int:
     told |= {**options_of_teacher(card), **options}
     config = from_options(TrainConfig, {**DEFAULTS, **told})
     config = replace(config, model=from_json(ModelConfig, card["model"]), class_conditional="classes" in card)
-    return run_training(config, folder, distillation=from_options(DistillConfig, told))
+    distillation = from_options(DistillConfig, told)
+    return run_training(config, folder, distillation=distillation, group=from_options(Group, options))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ddim.cli.terminal import PICTURES, output_file, show, show_last
-from ddim.configuration import add_options, from_options, numbers
+from ddim.configuration import add_options, from_options, given, numbers, options_of
 from ddim.errors import UserError
 from ddim.evaluation.evaluate import EvaluateConfig, evaluate
 from ddim.evaluation.report import chart, table, to_json
@@ -18,6 +18,7 @@ from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
 from ddim.runs.folder import folder_of
 from ddim.training.config import DISTILLATION, PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.distill_config import DistillConfig, distillation_of_run
+from ddim.training.processes import UNNAMED, Group
 from ddim.training.train import train
 
 
@@ -34,21 +35,23 @@ def add_train(commands: Any) -> None:
     )
     parser.add_argument("--preset", choices=PRESETS, default="tutorial", help="Where the defaults come from.")
     add_options(parser, TrainConfig, without=["num_classes"])  # as many as the pictures have
+    add_options(parser, Group)
 
 
 def _train(runs_dir: Path, run: str, resume: bool, accept_changed_data: bool, preset: str, **options: Any) -> int:
+    group = from_options(Group, options)
     if not resume:
         config = from_options(TrainConfig, {**PRESETS[preset], **options})
-        return run_training(config, new_run(runs_dir, run))
+        return run_training(config, new_run(runs_dir, run), group=group)
     folder = folder_of(runs_dir, run)
-    if kept := [f"--{name.replace('_', '-')}" for name in options if name not in RESUMABLE]:
+    if kept := [f"--{name.replace('_', '-')}" for name in options if name not in (*RESUMABLE, *options_of(Group))]:
         changeable = ", ".join(f"--{name.replace('_', '-')}" for name in RESUMABLE)
         raise UserError(f"A resumed run keeps its {', '.join(kept)}: of its options it takes {changeable}.")
     before = config_of_run(folder)
-    config = replace(before, **options)
+    config = replace(before, **given(TrainConfig, options))
     if config.epochs != before.epochs and config.learning_rate_decay != "none":
         show_last(f"The learning rate falls to 0 by epoch {config.epochs} now: where it had fallen, it rises again.")
-    return run_training(config, folder, accept_changed_data, distillation_of_run(folder))
+    return run_training(config, folder, accept_changed_data, distillation_of_run(folder), group)
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -66,10 +69,14 @@ def new_run(runs_dir: Path, run: str) -> Path:
 
 
 def run_training(
-    config: TrainConfig, folder: Path, accept_changed_data: bool = False, distillation: DistillConfig | None = None
+    config: TrainConfig,
+    folder: Path,
+    accept_changed_data: bool = False,
+    distillation: DistillConfig | None = None,
+    group: Group = UNNAMED,
 ) -> int:
     """Train, say how it ended, and return the exit code."""
-    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data, distillation)
+    stopped_by = train(with_absolute_paths(config), folder, show, show_last, accept_changed_data, distillation, group)
     show_last(f"{folder}: {'stopped, go on with train --resume' if stopped_by else 'finished'}")
     return 128 + signal.SIGINT if stopped_by == signal.SIGINT else 0
 

@@ -47,6 +47,7 @@ def load_dataset(
     image_size: int,
     show: Callable[[str], None] = lambda line: None,
     cache: Path | None = None,
+    write_cache: bool = True,
 ) -> Dataset:
     """All pictures of a data set as uint8 (N, image_size, image_size, 3), always in the same order, with classes.
 
@@ -60,9 +61,9 @@ def load_dataset(
     16-bit ones become RGB, transparency turns white, an animation counts as its first frame. What cannot be read, is
     under 8 pixels wide or high, or has over 64 megapixels is left out.
 
-    `show` takes a line of progress. With `cache`, a file, all is kept there, and read again as long as the pictures are
-    the same. Raises UserError without pictures to learn from and to measure by, or if TFDS has no such set or no
-    `image` in it, and OSError if a download fails.
+    `show` takes a line of progress. With `cache`, a file, all is kept there, unless it is only to be read, and read
+    again as long as the pictures are the same. Raises UserError without pictures to learn from and to measure by, or if
+    TFDS has no such set or no `image` in it, and OSError if a download fails.
     """
     source = source_of(dataset)
     key = hashlib.sha256(f"1 {image_size} {source.fingerprint}".encode()).hexdigest()
@@ -82,7 +83,7 @@ def load_dataset(
                 f"{len(validation.images)}, but both are needed{told(left_out)}."
             )
         kept = Dataset(train, validation, _summary(train, validation, left_out))
-        if cache:
+        if cache and write_cache:
             _write_cache(cache, key, kept)
     return kept
 

@@ -4,10 +4,10 @@ A power function weighs each step by a power of its number, so that its length, 
 is a fixed part of the run. Snapshots of averages of two lengths give, afterwards, that of any length.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,17 +46,6 @@ def exponent_of(length: float) -> float:
 def power_momentum(step: int, length: float) -> float:
     """The momentum of the update at `step`, counted from 1, that makes a power-function average (EDM2, section 3.1)."""
     return float((1 - 1 / step) ** (exponent_of(length) + 1))
-
-
-def update_average(average: Sequence[np.ndarray], weights: Iterable[Any], momentum: float) -> None:
-    """average <- momentum * average + (1 - momentum) * weight, in place, for arrays and variables of Keras.
-
-    Batch statistics are averaged alike, to fit the weights.
-    """
-    for array, weight in zip(average, weights, strict=True):
-        change = np.asarray(weight) - array
-        change *= 1 - momentum
-        array += change
 
 
 def combination(profiles: Sequence[Profile], wanted: Profile) -> np.ndarray:

@@ -47,8 +47,8 @@ class Progress:
     data: str = ""
 
 
-Variables = Mapping[str, "keras.Variable | np.ndarray"]
-"""What a checkpoint holds by name: the variables of network and optimizer, and the arrays of averages."""
+Variables = Mapping[str, "keras.Variable"]
+"""What a checkpoint holds by name: the variables of network, optimizer and averages."""
 
 
 def save_checkpoint(folder: Path, progress: Progress, variables: Variables) -> None:
@@ -85,10 +85,7 @@ def restore_checkpoint(folder: Path, variables: Variables) -> Progress:
             problems.append(f"{place.name} is of another network, optimizer or version: {misfit}")
             continue
         for name, variable in variables.items():
-            if isinstance(variable, np.ndarray):
-                variable[...] = arrays[name]
-            else:
-                variable.assign(arrays[name])
+            variable.assign(arrays[name])
         return progress
     if problems:
         raise UserError(
@@ -96,6 +93,11 @@ def restore_checkpoint(folder: Path, variables: Variables) -> Progress:
             f"--init-weights {folder.parent} lets it begin with the best weights of this one."
         )
     return Progress()
+
+
+def newest_checkpoint(folder: Path) -> str:
+    """The name of the newest checkpoint, or nothing."""
+    return next((place.name for place in _checkpoints(folder)), "")
 
 
 def _read(place: Path) -> tuple[Progress, dict[str, np.ndarray]]:

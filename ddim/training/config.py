@@ -73,7 +73,8 @@ class TrainConfig:
         kid_block: The block of InceptionV3 whose average is the feature.
         inception_weights: The file with InceptionV3's weights; without it they are downloaded.
         checkpoint_minutes: Minutes between checkpoints: the most that a kill can cost.
-        distribute: "none", "mirrored" (all GPUs of a machine, TensorFlow) or "data_parallel" (JAX).
+        distribute: "none", "mirrored" (all GPUs of a machine, TensorFlow) or "data_parallel" (all of one machine or
+            several, JAX).
         tensorboard: Write losses for TensorBoard too.
     """
 

@@ -15,6 +15,7 @@ from ddim.model.weights import load
 from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches, Examples, class_weights_in, training_examples, validation_examples
 from ddim.training.learning import learning_network
+from ddim.training.processes import Member
 from ddim.training.validation import GUIDANCE
 
 
@@ -40,10 +41,10 @@ class Denoising:
         """The network, with outputs that losses can be of."""
         return learning_network(network, self.config.model.prediction_type)
 
-    def training_examples(self, pictures: Pictures, total_steps: int) -> Callable[[int], Examples]:
-        """A function from a step to its batch."""
+    def training_examples(self, pictures: Pictures, total_steps: int, member: Member) -> Callable[[int], Examples]:
+        """A function from a step to its batch, or this process's share of it."""
         class_weights = class_weights_in(pictures, self.model.classes)
-        return training_examples(pictures.images, class_weights, self.config, self.model.normalizer)
+        return training_examples(pictures.images, class_weights, self.config, self.model.normalizer, member)
 
     def validation_batches(self, pictures: Pictures) -> Batches:
         """All pictures once."""

@@ -32,6 +32,7 @@ from ddim.training.examples import (
     validation_examples,
 )
 from ddim.training.learning import learning_network
+from ddim.training.processes import Member
 
 VALIDATION_IMAGES = 256
 VALIDATION_STEPS = 16  # of the teacher in each segment
@@ -74,15 +75,18 @@ class Distillation:
         """The student twice: now, and a little later."""
         return distilling_network(network, self.config.model.prediction_type)
 
-    def training_examples(self, pictures: Pictures, total_steps: int) -> Callable[[int], Examples]:
-        """A function from a step to its batch: pictures, noise and classes of a common training, but a step apart."""
+    def training_examples(self, pictures: Pictures, total_steps: int, member: Member) -> Callable[[int], Examples]:
+        """A function from a step to its batch, or this process's share of it: pictures, noise and classes of a common
+        training, but a step apart.
+        """
         class_weights = class_weights_in(pictures, self.model.classes)
-        common = training_examples(pictures.images, class_weights, self.config, self.model.normalizer)
+        common = training_examples(pictures.images, class_weights, self.config, self.model.normalizer, member)
+        batch_size = self.config.batch_size
 
         def examples_at(step: int) -> Examples:
             examples = common(step)
             generator = generator_at(self.config.seed, step, purpose=3)
-            quantiles = stratified_quantiles(generator, self.config.batch_size)
+            quantiles = stratified_quantiles(generator, batch_size)[member.share(batch_size)]
             steps_in_each = self.distillation.teacher_steps(step / total_steps)
             turns = turns_at(quantiles, self.distillation.steps, steps_in_each, self.schedule)
             return self._one_step_apart(examples, turns)

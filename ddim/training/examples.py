@@ -1,7 +1,7 @@
 """Training examples: pictures with noise on them, and what the network should see in them.
 
-Every draw is a function of (seed, step) alone. So a killed run resumes with exactly the batches that it would have
-seen, and devices that share a batch never share its noise.
+Every draw is a function of seed, step and place in the batch alone. So a killed run resumes with exactly the batches
+that it would have seen, devices that share a batch never share its noise, and processes draw no more than their share.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from ddim.diffusion.schedule import Rates, log_snr, rates_at
 from ddim.model.classes import class_weights_of
 from ddim.model.diffusion_model import ModelConfig, Normalizer, targets_of
 from ddim.training.config import TrainConfig
+from ddim.training.processes import ALONE, Member
 
 LOG_NORMAL = NormalDist(mu=-0.4, sigma=1.3)
 LEAST_QUANTILE = 1e-12
@@ -33,29 +34,41 @@ class Examples(NamedTuple):
 
 
 def training_examples(
-    images: np.ndarray, class_weights: np.ndarray | None, config: TrainConfig, normalizer: Normalizer
+    images: np.ndarray,
+    class_weights: np.ndarray | None,
+    config: TrainConfig,
+    normalizer: Normalizer,
+    member: Member = ALONE,
 ) -> Callable[[int], Examples]:
-    """A function from a step to its batch. Pictures (N, H, W, C) uint8 come in a new order on every pass over them.
+    """A function from a step to its batch, or to the share of it that is this process's own.
 
-    `class_weights` (N, num_classes) are those of the pictures; now and then a picture is shown without.
+    Pictures (N, H, W, C) uint8 come in a new order on every pass over them. `class_weights` (N, num_classes) are those
+    of the pictures; now and then a picture is shown without.
     """
     seed, batch_size = config.seed, config.batch_size
+    share = member.share(batch_size)
+    places = range(batch_size)[share]
 
     @lru_cache(maxsize=2)  # a batch touches two passes at most, unless it is larger than the set
     def order(number_of_pass: int) -> np.ndarray:
         return generator_at(seed, number_of_pass, purpose=0).permutation(len(images))
 
+    def noise_at(step: int, place: int) -> np.ndarray:
+        return generator_at(seed, step, purpose=4, place=place).standard_normal(images.shape[1:], dtype=np.float32)
+
     def examples_at(step: int) -> Examples:
-        positions = range(step * batch_size, (step + 1) * batch_size)
+        positions = [step * batch_size + place for place in places]
         chosen = [order(position // len(images))[position % len(images)] for position in positions]
         batch = images[chosen]
         generator = generator_at(seed, step, purpose=1)
         if config.horizontal_flips:
-            flipped = generator.random(batch_size) < 0.5
+            flipped = generator.random(batch_size)[share] < 0.5
             batch = np.where(flipped[:, None, None, None], batch[:, :, ::-1], batch)
-        examples = add_noise(batch, generator, config, normalizer)
+        noises = np.stack([noise_at(step, place) for place in places])
+        quantiles = stratified_quantiles(generator, batch_size)[share]
+        examples = noisy_examples(batch, noises, quantiles, config, normalizer)
         if class_weights is not None:
-            kept = generator.random((batch_size, 1)) >= config.class_dropout
+            kept = generator.random((batch_size, 1))[share] >= config.class_dropout
             examples.inputs["class_weights"] = class_weights[chosen] * kept.astype(np.float32)
         return examples
 
@@ -80,13 +93,16 @@ def validation_examples(
 def add_noise(
     images: np.ndarray, generator: np.random.Generator, config: TrainConfig, normalizer: Normalizer
 ) -> Examples:
-    """Pictures (B, H, W, C) uint8 with noise on them, each at a noise level of its own.
-
-    The levels are stratified: the loss of a batch then varies less, at no cost.
-    """
-    normalized = (images / np.float32(255) - normalizer.mean) / np.sqrt(normalizer.variance)
+    """Pictures (B, H, W, C) uint8 with noise on them, each at a noise level of its own, all drawn by one generator."""
     noises = generator.standard_normal(images.shape, dtype=np.float32)
-    quantiles = stratified_quantiles(generator, len(images))
+    return noisy_examples(images, noises, stratified_quantiles(generator, len(images)), config, normalizer)
+
+
+def noisy_examples(
+    images: np.ndarray, noises: np.ndarray, quantiles: np.ndarray, config: TrainConfig, normalizer: Normalizer
+) -> Examples:
+    """Pictures (B, H, W, C) uint8 with this noise on them, at noise levels of these quantiles (B,)."""
+    normalized = (images / np.float32(255) - normalizer.mean) / np.sqrt(normalizer.variance)
     if config.time_sampling == "log_normal":
         exact = _log_normal_rates(quantiles, config.model)
     else:
@@ -120,9 +136,11 @@ def _log_normal_rates(quantiles: np.ndarray, config: ModelConfig) -> Rates:
     return rates_at(np.clip(-2 * log_ratios, log_snr(config.min_signal_rate), log_snr(config.max_signal_rate)))
 
 
-def generator_at(seed: int, index: int, purpose: int) -> np.random.Generator:
-    """What draws for a step, or a pass over the pictures, of the run with this seed; each purpose has its own."""
-    return np.random.Generator(np.random.Philox(key=[seed, (index << 8) + purpose]))
+def generator_at(seed: int, index: int, purpose: int, place: int = 0) -> np.random.Generator:
+    """What draws for a step, or a pass over the pictures, of the run with this seed; each purpose has its own, and may
+    have one for each place in the batch.
+    """
+    return np.random.Generator(np.random.Philox(key=[seed, (index << 8) + purpose], counter=[0, 0, 0, place]))
 
 
 class Batches(keras.utils.PyDataset):

@@ -176,5 +176,5 @@ class AfterEachBatch(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(diverged(f"The loss is {logs['loss']}", self.progress.step))
         self.report({name: float(logs[name]) for name in ("loss", "image_loss")})
-        if self.stop.asked_by:
+        if self.stop.is_agreed():
             self.model.stop_training = True

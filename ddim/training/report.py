@@ -3,10 +3,12 @@
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from statistics import median_low
 
 from ddim.errors import UserError
 from ddim.runs.folder import RUNNING, State, Status, append_metrics, read_status, write_status
@@ -14,6 +16,7 @@ from ddim.training.checkpoints import Progress
 
 SECONDS_BETWEEN_LINES = 5
 SECONDS_BETWEEN_STATUSES = 1
+STEPS_OF_SPEED = 20
 
 logger = logging.getLogger("ddim")
 
@@ -37,7 +40,7 @@ class Report:
         self.progress: Progress | None = None
         self.is_silent = False
         self.steps_per_epoch = 0
-        self.seconds_per_step: float | None = None
+        self.step_seconds: deque[float] = deque(maxlen=STEPS_OF_SPEED)
         self.started = self.line_time = time.time()
         self.batch_time: float | None = None  # when the last batch ended; the first takes a start-up with it
         self.status_time = 0.0
@@ -47,10 +50,7 @@ class Report:
         """After every batch; `losses` are means of the epoch so far."""
         now = time.time()
         if self.batch_time is not None:
-            seconds = now - self.batch_time
-            # An average over the last ten steps or so, in which outliers such as checkpoints soon fade.
-            before = self.seconds_per_step if self.seconds_per_step is not None else seconds
-            self.seconds_per_step = 0.9 * before + 0.1 * min(seconds, 2 * before)
+            self.step_seconds.append(now - self.batch_time)
         self.batch_time = now
         if now - self.line_time >= SECONDS_BETWEEN_LINES:
             self.line_time = now
@@ -58,6 +58,11 @@ class Report:
         if now - self.status_time >= SECONDS_BETWEEN_STATUSES:
             self.status(RUNNING)
             self.show(self._line(progress, losses))
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """The median of the last steps, so that one that compiles once more or saves does not count."""
+        return median_low(self.step_seconds) if self.step_seconds else None
 
     def epoch(self, progress: Progress, metrics: dict[str, float | None]) -> None:
         """After every epoch, with all that was measured."""
@@ -113,6 +118,19 @@ class Report:
             return line
         left = timedelta(seconds=round(speed * (self.epochs * self.steps_per_epoch - progress.step)))
         return f"{line}  {self.batch_size / speed:.1f} pictures/s  {left} left"
+
+
+class Silence(Report):
+    """What a process reports that learns along with the one that does: nothing."""
+
+    def __init__(self, run: Path, epochs: int, batch_size: int, show: Callable[[str], None], tensorboard: bool):
+        super().__init__(run, epochs, batch_size, show, tensorboard=False)
+
+    def batch(self, progress: Progress, losses: dict[str, float]) -> None:
+        """Nothing."""
+
+    def status(self, state: State, message: str | None = None) -> None:
+        """Nothing."""
 
 
 def _tensorboard_writer(run: Path) -> Callable[[int, dict[str, float | None]], None]:

@@ -4,12 +4,13 @@ import signal
 import threading
 from _thread import interrupt_main
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from ddim.runs.folder import STOP
+from ddim.training.processes import ALONE, Member
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -25,17 +26,31 @@ class StopRequest:
     Attributes:
         asked_by: The signal that came first, or None. The file counts as SIGTERM.
         at_once: Whether a request raises StopNow. Otherwise it is only noted, for the run to see after its batch: while
-            there is something to save, and while it is being saved.
+            there is something to save, and while it is being saved, and always where several processes train: they
+            have to stop after the same batch.
+        member: This process among those.
     """
 
     asked_by: signal.Signals | None = None
     at_once: bool = False
+    member: Member = ALONE
+
+    def is_agreed(self) -> bool:
+        """Whether any process of the run has been asked to stop, once each of them has called this."""
+        if number := self.member.greatest(self.asked_by or 0):
+            self.asked_by = signal.Signals(number)
+        return bool(number)
+
+    def stop_now(self) -> None:
+        """Raise StopNow, unless other processes would wait for this one."""
+        if self.member == ALONE:
+            raise StopNow
 
     @contextmanager
     def heard_at_once(self) -> Iterator[None]:
         """Raise StopNow for a request that has come or comes meanwhile, except while `at_once` is set to False."""
         if self.asked_by:
-            raise StopNow
+            self.stop_now()
         self.at_once = True
         try:
             yield
@@ -44,34 +59,42 @@ class StopRequest:
 
 
 @contextmanager
-def stop_requests(run: Path) -> Iterator[StopRequest]:
+def stop_requests(run: Path, member: Member = ALONE) -> Iterator[StopRequest]:
     """Note requests to stop the run meanwhile, or raise StopNow, as StopRequest says.
 
-    A second Ctrl-C ends the process as Ctrl-C does elsewhere.
+    A second Ctrl-C ends the process as Ctrl-C does elsewhere. Of several processes, only one looks for the file.
     """
-    request = StopRequest()
+    request = StopRequest(member=member)
 
     def note(number: int, frame: FrameType | None) -> None:
         if request.asked_by is None:
             request.asked_by = signal.Signals(number)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             if request.at_once:
-                raise StopNow
+                request.stop_now()
 
     kinds = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(kind, note) for kind in kinds]
-    (run / STOP).unlink(missing_ok=True)
+    try:
+        with _watching(run / STOP) if member.writes else nullcontext():
+            yield request
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+@contextmanager
+def _watching(file: Path) -> Iterator[None]:
+    file.unlink(missing_ok=True)
     is_over = threading.Event()
-    watcher = threading.Thread(target=_watch_for_file, args=[run / STOP, is_over], daemon=True)
+    watcher = threading.Thread(target=_watch_for_file, args=[file, is_over], daemon=True)
     watcher.start()
     try:
-        yield request
+        yield
     finally:
         is_over.set()
         watcher.join()
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
-        (run / STOP).unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
 def _watch_for_file(file: Path, is_over: threading.Event) -> None:

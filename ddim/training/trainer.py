@@ -21,7 +21,7 @@ from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.unet import Form, build_unet
 from ddim.model.weights import BEST, save
 from ddim.runs.folder import cut_metrics
-from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot, update_average
+from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot
 from ddim.training.checkpoints import Progress, Variables, restore_checkpoint, save_checkpoint
 from ddim.training.config import TrainConfig
 from ddim.training.denoising import Denoising
@@ -30,7 +30,9 @@ from ddim.training.distill_config import DistillConfig
 from ddim.training.distillation import Distillation
 from ddim.training.examples import Batches
 from ddim.training.learning import AfterEachBatch, compile_losses, diverged, new_optimizer, optimizer_state
+from ddim.training.processes import ALONE, Member
 from ddim.training.report import Report
+from ddim.training.running_averages import arrays_of, new_average, update_average
 from ddim.training.stopping import StopRequest
 from ddim.training.validation import Kids, kid_meter, measuring_order, save_samples, validation_losses
 
@@ -49,6 +51,7 @@ class Trainer:
         stop: StopRequest | None = None,
         accept_changed_data: bool = False,
         distillation: DistillConfig | None = None,
+        member: Member = ALONE,
     ):
         """Raises UserError for too few pictures or classes, for weights that do not fit, for checkpoints that cannot be
         used, and for other pictures than the run has learned from, unless they are accepted.
@@ -73,21 +76,16 @@ class Trainer:
         self.config = replace(config, model=self.model.config)
         with self.devices():
             self._build_learner()
-        self.averages = [
-            [np.array(weight) for weight in self.network.get_weights()] for _ in config.average_lengths or (None,)
-        ]
 
-        # Measures.
-        self.examples_at = self.subject.training_examples(pictures, config.epochs * self.steps_per_epoch)
-        batches = self.subject.validation_batches(validation)
-        self.measure_losses = validation_losses(self.model, batches, self.config)
-        self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: config.kid_images])
+        self.examples_at = self.subject.training_examples(pictures, config.epochs * self.steps_per_epoch, member)
+        self._prepare_measures(validation)
 
         # Where it stands.
         self.progress = report.progress = restore_checkpoint(run / "checkpoints", self._variables())
         _check_data(self.progress, described(pictures, validation), accept_changed_data)
         self.checkpoint_time = time.monotonic()
-        cut_metrics(run, self.progress.step, self.progress.epochs_done)
+        if member.writes:
+            cut_metrics(run, self.progress.step, self.progress.epochs_done)
 
     def _build_learner(self) -> None:
         config, mirrored = self.config, self.config.distribute == "mirrored"
@@ -100,14 +98,15 @@ class Trainer:
         self.optimizer = new_optimizer(config, total_steps, loss_scaling=precision == "mixed_float16")
         self.optimizer.build(self.learner.trainable_variables)
         compile_losses(self.learner, config.loss, config.loss_on, self.optimizer)
+        self.averages = [new_average(self.network) for _ in config.average_lengths or (None,)]
 
     def run_epochs(self) -> None:
         """Go on until the last epoch is done or a stop is requested; then everything is saved."""
-        while self.progress.epochs_done < self.config.epochs and not self.stop.asked_by:
+        while self.progress.epochs_done < self.config.epochs and not self.stop.is_agreed():
             self.learn()
-            val_losses = {} if self.stop.asked_by else self._validation_losses()
+            val_losses = {} if self.stop.is_agreed() else self._validation_losses()
             self._save_checkpoint()
-            if self.stop.asked_by:
+            if self.stop.is_agreed():
                 return
             self._close_epoch(val_losses)  # which takes its time, but has nothing to save until it is done
             self._save_checkpoint()
@@ -137,7 +136,7 @@ class Trainer:
     def _validation_losses(self) -> dict[str, float]:
         """Those of the average. Raises FloatingPointError if training diverged: such weights are not worth keeping."""
         self.report.show(f"epoch {self.progress.epochs_done + 1}/{self.config.epochs}  measuring")
-        self.model.network.set_weights(self.averages[0])
+        self.model.network.set_weights(arrays_of(self.averages[0]))
         losses = self.measure_losses()
         if not math.isfinite(losses["val_loss"]):
             raise FloatingPointError(diverged(f"The validation loss is {losses['val_loss']}", self.progress.step))
@@ -153,7 +152,8 @@ class Trainer:
 
         progress.epochs_done = epoch
         if self.config.average_lengths and epoch % math.ceil(self.config.epochs / NUM_SNAPSHOTS) == 0:
-            save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, self.averages)
+            arrays = [arrays_of(average) for average in self.averages]
+            save_snapshot(self.run / SNAPSHOTS, progress.step, self.config.average_lengths, arrays)
 
         measure = kids.page_kid if kids else val_losses["val_loss"]
         if progress.best is None or measure < progress.best:
@@ -169,7 +169,16 @@ class Trainer:
         learning_rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
         metrics = {**losses, **val_losses, **measured, "kid_std": None}
         self.report.epoch(progress, {**metrics, "seconds": progress.seconds, "learning_rate": learning_rate})
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        progress = self.progress
         progress.epoch_began, progress.seconds, progress.loss_sums, progress.loss_count = progress.step, 0.0, {}, 0
+
+    def _prepare_measures(self, validation: Pictures) -> None:
+        batches = self.subject.validation_batches(validation)
+        self.measure_losses = validation_losses(self.model, batches, self.config)
+        self.measure_kids, self.kid_protocol = self._kid_meter(validation.images[: self.config.kid_images])
 
     def _kid_meter(self, images: np.ndarray) -> tuple[Callable[[DiffusionModel], Kids] | None, str]:
         """How KIDs are measured and by which protocol, or None and why it is not."""

@@ -10,6 +10,7 @@ from ddim.model.weights import save
 from ddim.runs.folder import write_json
 from ddim.training.config import config_of_run
 from ddim.training.distill_config import content_of, distillation_of_run
+from ddim.training.processes import Group
 
 
 @pytest.fixture
@@ -17,8 +18,8 @@ def begun(monkeypatch):
     """What runs are begun with, none of which trains anything."""
     begun = {}
 
-    def train(config, folder, show, tell, accept_changed_data, distillation):
-        begun.update(config=config, folder=folder, distillation=distillation)
+    def train(config, folder, show, tell, accept_changed_data, distillation, group):
+        begun.update(config=config, folder=folder, distillation=distillation, group=group)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", content_of(config, distillation))
 
@@ -58,6 +59,20 @@ def test_train_goes_on_with_it(capfd, begun, teacher, tmp_path):
     assert distillation_of_run(tmp_path / "student") == asked["distillation"]
 
 
+def test_processes_that_distil_together_are_told_so_when_they_begin_and_when_they_go_on(
+    capfd, begun, teacher, tmp_path
+):
+    place = ["--runs-dir", tmp_path, "--run", "student"]
+    group = ["--coordinator", "host:1234", "--processes", 2, "--process", 1]
+    assert run(capfd, "distill", teacher, *place, *group, "--distribute", "data_parallel")[0] == 0
+    assert begun["group"] == Group("host:1234", 2, 1)
+    assert run(capfd, "train", *place, "--resume", "--epochs", 3)[0] == 0
+    assert begun["group"] == Group()
+    assert run(capfd, "train", *place, "--resume", *group)[0] == 0
+    assert begun["group"] == Group("host:1234", 2, 1)
+    assert begun["config"].distribute == "data_parallel"
+
+
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
@@ -86,4 +101,4 @@ def test_no_teacher_and_a_run_that_exists_are_refused_in_one_line(capfd, begun, 
 def test_help_names_the_defaults_of_this_command(capsys):
     options = listed_options(capsys, "distill")
     assert {"steps", "guidance", "first-teacher-steps", "epochs", "learning-rate", "kid-block"} <= options
-    assert not {"teacher", "teacher-sha256", "widths", "init-weights", "class-conditional", "distribute"} & options
+    assert not {"teacher", "teacher-sha256", "widths", "init-weights", "class-conditional", "time-sampling"} & options

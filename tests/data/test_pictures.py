@@ -112,6 +112,13 @@ def test_what_has_been_read_is_kept_until_a_picture_changes(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["pictures.npz"]
 
 
+def test_what_is_only_to_be_read_is_not_written(tmp_path):
+    for number in range(10):
+        save(tmp_path / "set" / f"{number}.png", (number, 0, 0))
+    load_dataset(f"folder:{tmp_path / 'set'}", 8, cache=tmp_path / "pictures.npz", write_cache=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
 def test_reading_tells_how_far_it_is(tmp_path):
     for number in range(70):
         save(tmp_path / f"{number}.png", size=(8, 8))

@@ -16,6 +16,7 @@ from ddim.model.weights import load, save
 from ddim.training.config import config_of_run
 from ddim.training.distill_config import DistillConfig, distillation_of_run
 from ddim.training.distillation import Distillation, distilling_network
+from ddim.training.processes import ALONE, Member
 from ddim.training.train import train
 
 pytestmark = pytest.mark.slow
@@ -58,7 +59,7 @@ def subject_of(stem, dataset, **settings):
 def test_a_perfect_student_has_no_loss(constant_teacher, dataset, last):
     subject, config = subject_of(constant_teacher, dataset, last_teacher_steps=last)
     pictures, validation, _ = load_dataset(dataset, 8)
-    examples_at = subject.training_examples(pictures, total_steps=2)
+    examples_at = subject.training_examples(pictures, total_steps=2, member=ALONE)
     learner = distilling_network(subject.model.network, "image")
     learner.compile(loss="mae")
     for step in (0, 1, 2):
@@ -67,6 +68,19 @@ def test_a_perfect_student_has_no_loss(constant_teacher, dataset, last):
             np.testing.assert_allclose(outputs, targets[kind], atol=2e-3, err_msg=kind)
     (inputs, targets), *_ = subject.validation_batches(validation)
     np.testing.assert_allclose(targets["image"], np.broadcast_to([0.3, -0.2, 0.1], (8, 8, 8, 3)), atol=1e-4)
+
+
+def test_the_shares_of_two_processes_are_the_batch_of_one(teacher, dataset):
+    subject, _ = subject_of(teacher, dataset, guidance=2.0)
+    pictures, _, _ = load_dataset(dataset, 8)
+    whole, *shares = (
+        subject.training_examples(pictures, total_steps=2, member=member)(1)
+        for member in (ALONE, Member(0, 2), Member(1, 2))
+    )
+    for index, expected in enumerate(whole):
+        for name, array in expected.items():
+            together = np.concatenate([share[index][name] for share in shares])
+            np.testing.assert_allclose(together, array, atol=1e-4, err_msg=name)
 
 
 @pytest.fixture(scope="module")

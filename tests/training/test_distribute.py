@@ -9,7 +9,7 @@ from tiny_runs import tiny_config as config_of
 import ddim
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig
 from ddim.model.unet import build_unet
-from ddim.model.weights import save
+from ddim.model.weights import read, save
 from ddim.training.devices import devices
 from ddim.training.train import train
 
@@ -21,16 +21,19 @@ import json, sys
 from pathlib import Path
 
 folder, distribute, dataset, options = Path(sys.argv[1]), sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+distillation = options.pop("distillation", None)
 if distribute == "mirrored":
     import tensorflow as tf
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
 
+from ddim.training.distill_config import DistillConfig
 from ddim.training.train import train
 from tiny_runs import tiny_config
 
-train(tiny_config(dataset, **options), folder / "one")
-train(tiny_config(dataset, **options, distribute=distribute), folder / "two")
+distillation = distillation and DistillConfig(**distillation)
+train(tiny_config(dataset, **options), folder / "one", distillation=distillation)
+train(tiny_config(dataset, **options, distribute=distribute), folder / "two", distillation=distillation)
 
 import ddim
 import numpy as np
@@ -58,6 +61,15 @@ def assert_same_learning(one, two):
 
 def test_mirrored_devices_learn_what_one_device_learns(tmp_path):
     assert_same_learning(*train_on_one_and_two(tmp_path, "mirrored", {"KERAS_BACKEND": "tensorflow"}, clip_norm=0.05))
+
+
+def test_mirrored_devices_distil_what_one_device_distils(tmp_path, tiny_config, tiny_normalizer):
+    teacher = tmp_path / "teacher"
+    save(DiffusionModel(ModelConfig(tiny_config), build_unet(tiny_config), tiny_normalizer), teacher)
+    card, _ = read(teacher)
+    distillation = {"teacher": str(teacher), "teacher_sha256": card["sha256"]}
+    options = {"loss": "pseudo_huber", "loss_on": "velocity", "distillation": distillation}
+    assert_same_learning(*train_on_one_and_two(tmp_path, "mirrored", {"KERAS_BACKEND": "tensorflow"}, **options))
 
 
 def test_a_batch_that_devices_cannot_share_evenly_is_refused(tmp_path, monkeypatch):

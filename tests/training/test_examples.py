@@ -8,6 +8,7 @@ from ddim.model.diffusion_model import ModelConfig, Normalizer
 from ddim.model.unet import UNetConfig
 from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches, add_noise, training_examples, validation_examples
+from ddim.training.processes import Member
 
 NETWORK = UNetConfig(image_size=8, widths=(4, 8), block_depth=1)
 CONFIG = ModelConfig(NETWORK)
@@ -64,6 +65,21 @@ def test_a_batch_hangs_on_seed_and_step_alone():
 
 def fingerprint(batch):
     return hashlib.sha256(b"".join(array.tobytes() for part in batch for array in part.values())).hexdigest()
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("time_sampling", ["uniform", "log_normal"])
+def test_the_shares_of_all_processes_are_the_batch_of_one(processes, time_sampling):
+    config = TrainConfig(CONFIG, batch_size=8, horizontal_flips=True, time_sampling=time_sampling, class_dropout=0.5)
+    members = [Member(process, processes) for process in range(processes)]
+    whole = training_examples(IMAGES, CLASS_WEIGHTS, config, NORMALIZER)
+    shares = [training_examples(IMAGES, CLASS_WEIGHTS, config, NORMALIZER, member) for member in members]
+    for step in range(3):  # passes end amid batches
+        parts = [examples_at(step) for examples_at in shares]
+        assert all(len(part.targets["noise"]) == 8 // processes for part in parts)
+        for index, expected in enumerate(whole(step)):
+            for name, array in expected.items():
+                np.testing.assert_array_equal(np.concatenate([part[index][name] for part in parts]), array)
 
 
 def test_a_batch_is_the_same_in_another_process():

@@ -51,3 +51,24 @@ def test_the_first_line_on_the_terminal_tells_no_speed_that_nobody_knows(tmp_pat
         report.progress.step = step
         report.batch(report.progress, {"loss": 0.5})
     assert lines == ["epoch 1/1  step 1  loss 0.5000", "epoch 1/1  step 2  loss 0.5000  4.0 pictures/s  0:00:16 left"]
+
+
+def test_steps_that_compile_once_more_or_save_are_no_part_of_the_speed(tmp_path, clock):
+    report = Report(tmp_path, epochs=1, batch_size=8, show=lambda line: None, tensorboard=False)
+    report.progress, report.steps_per_epoch = Progress(), 100
+    speeds = []
+    for seconds in (60, 50, 2, 2, 2, 30, 2, 2):  # JAX compiles twice; later there is a checkpoint
+        clock(seconds)
+        report.batch(report.progress, {"loss": 0.5})
+        speeds.append(report.seconds_per_step)
+    assert speeds[:2] == [None, 50]
+    assert speeds[2:] == [2] * 6
+
+
+def test_the_speed_follows_a_machine_that_has_become_slower(tmp_path, clock):
+    report = Report(tmp_path, epochs=1, batch_size=8, show=lambda line: None, tensorboard=False)
+    report.progress, report.steps_per_epoch = Progress(), 100
+    for seconds in [2] * 30 + [5] * 12:
+        clock(seconds)
+        report.batch(report.progress, {"loss": 0.5})
+    assert report.seconds_per_step == 5

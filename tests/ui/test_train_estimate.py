@@ -40,6 +40,7 @@ def test_few_steps_are_said_to_be_too_few_with_how_many_epochs_would_do(pictures
 def test_time_is_that_of_runs_of_the_same_work_on_this_machine(pictures, runs_dir):
     config = tiny_config(pictures, epochs=300)
     record(runs_dir, "other", replace(config, batch_size=16), 9.0)
+    record(runs_dir, "on many machines", replace(config, distribute="data_parallel"), 0.1)
     assert seconds_per_step(config, str(runs_dir)) is None
     record(runs_dir, "same", replace(config, epochs=1, loss="mse"), 0.3)
     assert seconds_per_step(config, str(runs_dir)) == 0.3

@@ -85,7 +85,7 @@ def seconds_per_step(config: TrainConfig, runs_dir: str) -> float | None:
 
 def _work(config: TrainConfig) -> tuple:
     """What decides how long a step takes."""
-    return replace(config.model.network, num_classes=0), config.batch_size, config.optimizer
+    return replace(config.model.network, num_classes=0), config.batch_size, config.optimizer, config.distribute
 
 
 @lru_cache(maxsize=32)
