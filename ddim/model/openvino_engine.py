@@ -7,7 +7,7 @@ import openvino
 
 from ddim.model.engine import Engine, EnginePrecision
 from ddim.model.unet import UNetConfig
-from ddim.model.waves import waves_of
+from ddim.model.waves import angular_frequencies
 
 DEVICE = "CPU"
 CORE = openvino.Core()
@@ -38,6 +38,21 @@ def openvino_engine(config: UNetConfig, graph: openvino.Model, precision: Engine
         return outputs
 
     return Engine("OpenVINO", precision, run)
+
+
+def waves_of(config: UNetConfig, noise_variances: np.ndarray) -> np.ndarray:
+    """Noise variances (B,) -> (B, embedding_size) float32: what NoiseEmbedding has at every pixel, or, with
+    conditioning "blocks", NoiseLevelEmbedding (layers.py).
+
+    The graph is given them, since it would compute them in its own precision, and bfloat16 has no decimals at phases of
+    thousands.
+    """
+    numbers: np.ndarray = noise_variances.astype(np.float32)
+    if config.conditioning == "blocks":
+        variances = np.clip(numbers, np.float32(1e-7), np.float32(1 - 1e-7))
+        numbers = (np.log(variances) - np.log1p(-variances)) / 8
+    phases = angular_frequencies(config.embedding_size, config.embedding_max_frequency) * numbers[:, None]
+    return np.concatenate([np.sin(phases), np.cos(phases)], axis=1)
 
 
 def has_native_bfloat16() -> bool:

@@ -26,8 +26,7 @@ import ddim
 from ddim.diffusion.noise import noise_from_seeds
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.multiply_adds import multiply_adds
-from ddim.model.openvino_engine import processor
-from ddim.model.waves import waves_of
+from ddim.model.openvino_engine import processor, waves_of
 from tests.benchmarks.torch_unet import TorchUNet
 
 BATCH_SIZES = (1, 4, 16, 32)

@@ -1,13 +1,15 @@
-"""The network as people write it in PyTorch: what the engines of others are given."""
+"""The network as people write it in PyTorch, which the engines of others are given, and a step of its training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from ddim.model.unet import UNetConfig, attention_heads
+from ddim.model.diffusion_model import ModelConfig
+from ddim.model.unet import UNetConfig, attention_heads, build_unet
+from ddim.model.waves import angular_frequencies
 
 
 class TorchUNet(nn.Module):
@@ -90,6 +92,34 @@ class TorchUNet(nn.Module):
                 features = parts[f"block{index}"](features, condition)
         features = self.last(features)
         return _pixels(features, size) if size > 1 else features
+
+
+def training_step(config: ModelConfig, images: np.ndarray, momentum: float) -> Callable[[], None]:
+    """A step on pictures (B, S, S, 3) uint8 with all that the tutorial's has, in bfloat16 where PyTorch has that."""
+    module = TorchUNet(config.network, build_unet(config.network).get_weights()).train().requires_grad_(True)
+    module = module.to(memory_format=torch.channels_last)
+    weights = list(module.parameters())
+    average = [weight.detach().clone() for weight in weights]
+    optimizer = torch.optim.AdamW(weights, 1e-3, weight_decay=1e-4)
+    pictures = torch.from_numpy(images.transpose(0, 3, 1, 2) / np.float32(127.5) - 1)
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    size, max_frequency = config.network.embedding_size, config.network.embedding_max_frequency
+    frequencies = torch.from_numpy(angular_frequencies(size, max_frequency))
+    start, end = np.arccos(config.max_signal_rate), np.arccos(config.min_signal_rate)
+
+    def step() -> None:
+        noises = torch.randn_like(pictures)
+        angles = start + (end - start) * torch.rand(len(pictures), 1, 1, 1)
+        phases = torch.sin(angles[:, :, 0, 0]) ** 2 * frequencies
+        waves = torch.cat([torch.sin(phases), torch.cos(phases)], dim=1)
+        with torch.autocast("cpu", torch.bfloat16):
+            pred_noises = module(torch.cos(angles) * pictures + torch.sin(angles) * noises, waves)
+        optimizer.zero_grad()
+        (noises - pred_noises.float()).abs().mean().backward()
+        optimizer.step()
+        torch._foreach_lerp_(average, weights, 1 - momentum)
+
+    return step
 
 
 class _Block(nn.Module):
