@@ -2,12 +2,16 @@
 
 import gc
 import os
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anything counts processors: each worker has one
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[variable] = "1"
+
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="ddim-tests-")  # engines that are kept, but not for users
 
 import numpy as np
 import pytest
@@ -43,6 +47,7 @@ def pytest_collection_finish():
 def pytest_sessionfinish():
     """As after collection: plugins are imported to tell of the session."""
     gc.collect()
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ def _info(weights: str) -> int:
     kid = card.get("kid", {})
     if kid.get("value") is not None:
         print(f"KID x 1000: {1000 * kid['value']:.1f}, {kid['protocol']}")
-    print(f"here it runs in {model.engine.precision}")
+    print(f"here it runs by {model.engine.name} in {model.engine.precision}")
     return 0
 
 

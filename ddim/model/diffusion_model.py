@@ -1,6 +1,6 @@
 """The diffusion model: a network and what is needed to read its outputs as noises and pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE, SCHEDULES,
 from ddim.diffusion.solvers import Prediction
 from ddim.errors import UserError
 from ddim.model.classes import class_weights_of, drawn_class, find_class
-from ddim.model.engine import Engine, EnginePrecision
+from ddim.model.engine import Engine
 from ddim.model.size import num_weights
 from ddim.model.unet import UNetConfig
 
@@ -78,12 +78,17 @@ class Normalizer(NamedTuple):
         return cls(mean.astype(np.float32), (shares @ levels**2 - mean**2).astype(np.float32))
 
 
+class NotLoaded(NamedTuple):
+    """A network that an engine runs already, and what loads it if somebody asks for its layers or weights."""
+
+    load: "Callable[[], keras.Model]"
+
+
 class DiffusionModel:
     """A denoising diffusion implicit model, ready to run.
 
     Attributes:
         config: What the weights mean.
-        network: The float32 network whose weights are saved.
         normalizer: What brings pictures to mean 0 and variance 1 per channel, like the noise.
         card: What is known about the weights, from the file beside them: name, sha256, how they were trained.
         classes: What the network can be asked for, with the number of training pictures of each, in its own order.
@@ -93,20 +98,26 @@ class DiffusionModel:
     def __init__(
         self,
         config: ModelConfig,
-        network: "keras.Model",
+        network: "keras.Model | NotLoaded",
         normalizer: Normalizer,
-        precision: EnginePrecision = "float32",
         card: dict[str, Any] | None = None,
-        is_final: bool = False,
         classes: Mapping[str, int] | None = None,
+        engine: Engine | None = None,
     ):
-        """`precision` and `is_final`, which says that the weights will not change, are those of Engine."""
+        """Without `engine`, Keras runs the network in float32, and its weights may change."""
         self.config = config
-        self.network = network
+        self._network = network
         self.normalizer = normalizer
         self.card = card or {}
         self.classes = dict(classes or {})
-        self.engine = Engine(config.network, network, precision, is_final)
+        self.engine = engine or _run_by_keras(config.network, self.network)
+
+    @property
+    def network(self) -> "keras.Model":
+        """The float32 network whose weights are saved."""
+        if isinstance(self._network, NotLoaded):
+            self._network = self._network.load()
+        return self._network
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -180,6 +191,12 @@ class DiffusionModel:
             # What an output means is linear in it, so guiding outputs guides noises and pictures.
             outputs = for_any + np.float32(guidance) * (for_these - for_any)
         return read_outputs(self.config.prediction_type, outputs, noisy_images, rates)
+
+
+def _run_by_keras(config: UNetConfig, network: "keras.Model") -> Engine:
+    from ddim.model.keras_engine import keras_engine  # with Keras, which takes its time
+
+    return keras_engine(config, network, "float32")
 
 
 def read_outputs(

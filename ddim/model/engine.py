@@ -1,23 +1,23 @@
-"""The one place that runs the network, for every job and every visitor."""
+"""The one place that runs networks, for every job and every visitor."""
 
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 
-from ddim.diffusion.noise import noise_from_seeds
 from ddim.errors import UserError
-from ddim.model.backend import prefers_bfloat16
 from ddim.model.turns import Turns
-from ddim.model.unet import Precision, UNetConfig, build_unet
-
-if TYPE_CHECKING:
-    import keras
 
 BATCH_SIZES = (1, 2, 4, 8, 12, 16)
+MAX_BATCH_SIZE = BATCH_SIZES[-1]
 CROWDED_BATCH_SIZE = 4
-BFLOAT16_TOLERANCE = 0.02
+EngineName = Literal["Keras", "OpenVINO"]
 EnginePrecision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[EnginePrecision, ...] = get_args(EnginePrecision)
+
+Run = Callable[[list[np.ndarray]], np.ndarray]
+"""From noisy pictures, as many as one of BATCH_SIZES, their noise variances and, with classes, class weights to the
+network's outputs."""
 
 TURNS = Turns()
 """Those of all engines: they share the processor, so it is no use that each runs what it has."""
@@ -30,25 +30,14 @@ class Engine:
     are padded to a few sizes, since each size is compiled once.
 
     Attributes:
-        precision: What the network runs in, "float32" or "bfloat16".
+        name: What runs the network.
+        precision: What it computes in, "float32" or "bfloat16".
     """
 
-    def __init__(
-        self, config: UNetConfig, network: "keras.Model", precision: EnginePrecision = "auto", is_final: bool = False
-    ):
-        """`network` holds float32 weights. "auto" is bfloat16 where that is quicker and agrees with float32.
-
-        With `is_final` its weights will not change, so a faster copy may run. Raises UserError for any other precision.
-        """
-        if precision not in PRECISIONS:
-            raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")
-        self._network = _copy(config, network, "float32") if is_final else network
-        self.precision: EnginePrecision = "float32"
-        if precision == "bfloat16" or (precision == "auto" and prefers_bfloat16()):
-            half = _copy(config, network, "bfloat16")
-            if precision == "bfloat16" or _relative_difference(half, network) < BFLOAT16_TOLERANCE:
-                self._network = half
-                self.precision = "bfloat16"
+    def __init__(self, name: EngineName, precision: EnginePrecision, run: Run):
+        self.name = name
+        self.precision = precision
+        self.run = run
 
     def __call__(
         self, noisy_images: np.ndarray, noise_variances: np.ndarray, class_weights: np.ndarray | None = None
@@ -62,37 +51,19 @@ class Engine:
         done = 0
         while done < len(noisy_images):
             with TURNS.turn() as is_crowded:
-                size = CROWDED_BATCH_SIZE if is_crowded else BATCH_SIZES[-1]
-                outputs.append(self._run([array[done : done + size] for array in inputs]))
+                size = min(CROWDED_BATCH_SIZE if is_crowded else MAX_BATCH_SIZE, len(noisy_images) - done)
+                outputs.append(self.run([_padded(array[done : done + size]) for array in inputs])[:size])
             done += size
         return np.concatenate(outputs)
 
-    def _run(self, inputs: list[np.ndarray]) -> np.ndarray:
-        num_images = len(inputs[0])
-        padding = next(size for size in BATCH_SIZES if size >= num_images) - num_images
-        # With the last picture once more: noise without variance has no logarithm.
-        padded = [np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) for array in inputs]
-        outputs: np.ndarray = self._network.predict_on_batch(padded)
-        return outputs[:num_images]
+
+def _padded(array: np.ndarray) -> np.ndarray:
+    """With its last row once more and again: noise without variance has no logarithm."""
+    padding = next(size for size in BATCH_SIZES if size >= len(array)) - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
-def _copy(config: UNetConfig, network: "keras.Model", precision: Precision) -> "keras.Model":
-    """A copy of the network in this precision, as fast as it can be."""
-    from ddim.model.folding import can_fold, fold_normalization
-
-    if can_fold(config):
-        return fold_normalization(config, network, precision)
-    copy = build_unet(config, precision)
-    copy.set_weights(network.get_weights())
-    return copy
-
-
-def _relative_difference(network: "keras.Model", reference: "keras.Model") -> float:
-    """Root mean square difference between two networks' outputs on noise, relative to the reference's."""
-    noise_variances = np.linspace(0.1, 0.99, 4, dtype=np.float32)
-    inputs = [noise_from_seeds(range(4), reference.inputs[0].shape[1:]), noise_variances]
-    if len(reference.inputs) > 2:
-        inputs.append(np.eye(4, reference.inputs[2].shape[1], dtype=np.float32))
-    expected = reference.predict_on_batch(inputs)
-    difference = network.predict_on_batch(inputs) - expected
-    return float(np.sqrt(np.mean(difference**2) / max(np.mean(expected**2), 1e-12)))
+def check_precision(precision: str) -> None:
+    """Raise UserError for a precision that no engine has."""
+    if precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, but is {precision!r}.")

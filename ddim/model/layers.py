@@ -1,10 +1,11 @@
 """The network's own layers: how it is told the noise level, patches, and quicker forms of layers that Keras has."""
 
-import math
 from typing import Any
 
 import keras
 from keras import layers, ops
+
+from ddim.model.waves import angular_frequencies
 
 Tensor = Any
 
@@ -46,8 +47,7 @@ class NoiseLevelEmbedding(layers.Layer):
 
 
 def _waves(numbers: Tensor, size: int, max_frequency: float) -> Tensor:
-    frequencies = ops.exp(ops.linspace(0.0, math.log(max_frequency), size // 2))
-    phases = 2 * math.pi * frequencies * ops.reshape(numbers, (-1, 1))
+    phases = angular_frequencies(size, max_frequency) * ops.reshape(numbers, (-1, 1))
     return ops.concatenate([ops.sin(phases), ops.cos(phases)], axis=-1)
 
 

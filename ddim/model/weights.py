@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ from ddim.diffusion.sampling import FEW_STEPS, SampleConfig
 from ddim.errors import UserError
 from ddim.files import patiently, replace_file
 from ddim.model.backend import check_backend
-from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer
+from ddim.model.diffusion_model import DiffusionModel, ModelConfig, Normalizer, NotLoaded
 from ddim.model.engine import EnginePrecision
+from ddim.model.fastest_engine import fastest_engine
 from ddim.model.imported import HOW_TO_SAVE, TUTORIAL_IMAGE_SIZE, imported_card, set_imported_weights
 from ddim.model.unet import UNetConfig, build_unet
 from ddim.model.weights_file import check_file
@@ -72,8 +74,9 @@ def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int 
         raise UserError(
             f"{stem.name}.json names {len(classes)} classes, but its network has {config.network.num_classes}."
         )
-    network = _network(config.network, stem, content)
-    return DiffusionModel(config, network, normalizer, precision, card, is_final=True, classes=classes)
+    load_network = cache(partial(_network, config.network, stem, content))
+    engine = fastest_engine(config.network, load_network, precision, card["sha256"])
+    return DiffusionModel(config, NotLoaded(load_network), normalizer, card, classes, engine)
 
 
 def _network(config: UNetConfig, stem: Path, content: bytes) -> "keras.Model":

@@ -16,7 +16,7 @@ from ddim.data.decoding import is_picture
 from ddim.data.folders import is_litter
 from ddim.data.source import LeftOut, told
 from ddim.errors import UserError
-from ddim.model.engine import BATCH_SIZES
+from ddim.model.engine import MAX_BATCH_SIZE
 from ddim.model.size import output_bytes
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, read
 from ddim.runs.folder import name_of_dataset, read_metrics, write_json
@@ -78,7 +78,7 @@ def unpack_run(path: Path, run: Path) -> None:
         _check_texts(unfinished)
         write_json(unfinished / "config.json", _config_without_paths(unfinished))
         network = load(unfinished, "float32").config.network  # refuses what does not fit its card
-        if output_bytes(network, BATCH_SIZES[-1]) > MAX_OUTPUT_BYTES:
+        if output_bytes(network, MAX_BATCH_SIZE) > MAX_OUTPUT_BYTES:
             raise UserError(
                 f"To draw pictures, the network in {path.name} would take more memory than an upload may: unpack it "
                 f"into a folder of its own in {run.parent} instead."

@@ -6,8 +6,9 @@ from pathlib import Path
 from ddim.data import load_images
 from ddim.evaluation.encoder import InceptionEncoder
 from ddim.model.diffusion_model import DiffusionModel
+from ddim.model.keras_engine import keras_engine
 from ddim.model.weights import load, own_sampling, save
-from ddim.training.averages import SNAPSHOTS, average_of
+from ddim.training.averages import SNAPSHOTS, average_of, snapshots
 from ddim.training.config import DISTILLATION, config_of_run
 from ddim.training.validation import Kids, kid_meter, measuring_order
 
@@ -21,10 +22,11 @@ def averaged_model(run: Path, length: float, step: int | None = None) -> Diffusi
     model = load(run, "float32")
     model.network.set_weights(weights)
     kept = own_sampling(model.card) | {name: model.card[name] for name in (DISTILLATION,) if name in model.card}
-    card = {**kept, "training": {**model.card.get("training", {}), "average_length": length, "step": step}}
-    return DiffusionModel(
-        model.config, model.network, model.normalizer, "auto", card, is_final=True, classes=model.classes
-    )
+    last = max(snapshots(run / SNAPSHOTS, step))
+    training = {**model.card.get("training", {}), "average_length": length, "step": last}
+    card = {**kept, "training": training}
+    engine = keras_engine(model.config.network, model.network, is_final=True)
+    return DiffusionModel(model.config, model.network, model.normalizer, card, model.classes, engine)
 
 
 def save_best_average(

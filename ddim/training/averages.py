@@ -81,18 +81,24 @@ def save_snapshot(folder: Path, step: int, lengths: Sequence[float], averages: S
         unfinished.unlink(missing_ok=True)
 
 
+def snapshots(folder: Path, step: int | None = None) -> dict[int, Path]:
+    """The files of all snapshots up to `step` by their own steps. Raises UserError where there are none."""
+    paths = {int(path.stem.removeprefix("step_")): path for path in sorted(folder.glob("step_*.npz"))}
+    kept = {number: path for number, path in paths.items() if step is None or number <= step}
+    if not kept:
+        raise UserError(f"{folder} has no snapshots: a run writes them if it has average_lengths.")
+    return kept
+
+
 def average_of(folder: Path, length: float, step: int | None = None) -> Arrays:
     """The average of this length at `step`, by default that of the last snapshot, out of all snapshots up to it.
 
     Raises UserError where there are no snapshots, or for a length that is none.
     """
     exponent = exponent_of(length)
-    paths = {int(path.stem.removeprefix("step_")): path for path in sorted(folder.glob("step_*.npz"))}
-    steps = [number for number in paths if step is None or number <= step]
-    if not steps:
-        raise UserError(f"{folder} has no snapshots: a run writes them if it has average_lengths.")
-    wanted = Profile(max(steps), exponent)
-    kept_lengths = [(number, kept) for number in steps for kept in _lengths_in(paths[number])]
+    paths = snapshots(folder, step)
+    wanted = Profile(max(paths), exponent)
+    kept_lengths = [(number, kept) for number in paths for kept in _lengths_in(paths[number])]
     profiles = [Profile(number, exponent_of(kept)) for number, kept in kept_lengths]
     total: Arrays = []
     for (number, kept), factor in zip(kept_lengths, combination(profiles, wanted), strict=True):

@@ -35,7 +35,9 @@ def devices(distribute: Distribute, batch_size: int) -> Callable[[], AbstractCon
     "mirrored" is TensorFlow's MirroredStrategy; "data_parallel" is keras.distribution on JAX, across machines too.
     Raises UserError for a backend that cannot do this, and a batch that cannot be shared evenly.
     """
-    check_backend_of(distribute)
+    needed = {"mirrored": "tensorflow", "data_parallel": "jax"}.get(distribute, keras.backend.backend())
+    if needed != keras.backend.backend():
+        raise UserError(f"--distribute {distribute} needs the Keras backend {needed}: set KERAS_BACKEND={needed}.")
     match distribute:
         case "none":
             return nullcontext
@@ -51,13 +53,6 @@ def devices(distribute: Distribute, batch_size: int) -> Callable[[], AbstractCon
     if batch_size % count:
         raise UserError(f"batch_size must be a multiple of the {count} devices that share it, but is {batch_size}.")
     return scope
-
-
-def check_backend_of(distribute: Distribute) -> None:
-    """Raise UserError for a backend that cannot share a batch like this."""
-    needed = {"mirrored": "tensorflow", "data_parallel": "jax"}.get(distribute, keras.backend.backend())
-    if needed != keras.backend.backend():
-        raise UserError(f"--distribute {distribute} needs the Keras backend {needed}: set KERAS_BACKEND={needed}.")
 
 
 class MirroredAdamW(keras.optimizers.AdamW):

@@ -118,9 +118,11 @@ def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
             raise UserError("--coordinator, --processes and --process need --distribute data_parallel.")
         yield ALONE
         return
-    from ddim.training.devices import check_backend_of  # with Keras, which takes its time
+    import keras  # which takes its time
 
-    check_backend_of(distribute)
+    if keras.backend.backend() != "jax":  # which the run will refuse, and say so in its status
+        yield ALONE
+        return
     import jax
 
     is_ours = not jax.distributed.is_initialized()  # and not that of a script

@@ -127,8 +127,8 @@ def sampling_controls(
             add(name, slider, name, first[name], info=info)
         precision = gr.Textbox(
             "chosen when the weights are loaded",
-            label="Precision of the network",
-            info="float32, or half of it where that is faster.",
+            label="What runs the network, in which precision",
+            info="The quickest that is installed here: Keras or OpenVINO, in float32, or half of it where that agrees.",
             interactive=False,
         )
     _wire_presets(weights, fields, {button: presets[name] for name, button in buttons.items()})
@@ -200,10 +200,11 @@ def eta_for(solver: str) -> gr.Slider:
 
 
 def tell_precision(event: Any, weights: gr.Dropdown, precision: gr.Textbox, runs_dir: str) -> None:
-    """Wire: after this event, such as `generated.success`, show the precision that the network of `weights` runs in."""
+    """Wire: after this event, such as `generated.success`, show what runs the network of `weights`."""
 
     def read_precision(weights: str) -> str:
-        return load_model(weights, runs_dir).engine.precision
+        engine = load_model(weights, runs_dir).engine
+        return f"{engine.name}, {engine.precision}"
 
     event(read_precision, weights, precision, **PRIVATE)
 

@@ -19,6 +19,7 @@ from ddim.diffusion.noise import noise_from_seeds
 from ddim.diffusion.sampling import SampleConfig
 from ddim.model.backend import prefers_bfloat16
 from ddim.model.diffusion_model import DiffusionModel, Normalizer
+from ddim.model.fastest_engine import fastest_engine
 from ddim.model.unet import build_unet
 from ddim.training.config import PRESETS, TrainConfig
 from tests.benchmarks.turns import median_seconds
@@ -46,7 +47,9 @@ def species_model() -> DiffusionModel:
     classes = {f"species {number}": 20 for number in range(90)}
     config = replace(config, network=replace(config.network, num_classes=len(classes)))
     normalizer = Normalizer(np.full(3, 0.5, np.float32), np.full(3, 0.1, np.float32))
-    return DiffusionModel(config, build_unet(config.network), normalizer, "auto", is_final=True, classes=classes)
+    network = build_unet(config.network)
+    engine = fastest_engine(config.network, lambda: network, "auto", sha256="")
+    return DiffusionModel(config, network, normalizer, classes=classes, engine=engine)
 
 
 def main() -> None:

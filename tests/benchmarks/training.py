@@ -1,14 +1,16 @@
-"""How fast training is beside a plain Keras step: python -m tests.benchmarks.training
+"""How fast training is beside a plain Keras step and PyTorch: python -m tests.benchmarks.training
 
 The plain step is the tutorial's `train_step` without anything around it: the same network in float32, noise drawn in
-the graph, a GradientTape, AdamW and the average of the weights, compiled by `tf.function` as `fit` would. Ours is
-what `python -m ddim train` runs between two epochs, with the tutorial's network and with that of `--preset species`.
-All take turns on pictures of noise, and medians are compared.
+the graph, a GradientTape, AdamW and the average of the weights, compiled by `tf.function` as `fit` would. PyTorch does
+the same in bfloat16 (autocast, channels last), where tests/benchmarks/requirements.txt is installed. Ours is what
+`python -m ddim train` runs between two epochs, with the tutorial's network and with that of `--preset species`. All
+take turns on pictures of noise, and medians are compared.
 """
 
 import os
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -56,6 +58,18 @@ def plain_step() -> Callable[[tf.Tensor], None]:
     return step
 
 
+def torch_epoch(images: np.ndarray) -> Callable[[], None]:
+    from tests.benchmarks.torch_unet import training_step
+
+    step = training_step(ModelConfig(), images, EMA_MOMENTUM)
+
+    def epoch() -> None:
+        for _ in range(STEPS):
+            step()
+
+    return epoch
+
+
 def our_training(run: Path, images: np.ndarray, preset: str) -> Callable[[], None]:
     """An epoch of a run, which has just STEPS steps."""
     options = {"repetitions": 1, "batch_size": BATCH_SIZE, "horizontal_flips": True, "kid_images": 0}
@@ -83,16 +97,17 @@ def main() -> None:
                 step(batch)
 
         jobs = {"plain float32": plain}
+        if find_spec("torch"):
+            jobs["PyTorch, bfloat16"] = torch_epoch(images[:BATCH_SIZE])
         for preset in ("tutorial", "species"):
             run = Path(folder) / preset
             run.mkdir()
             jobs[f"{preset}, {network_precision('auto')}"] = our_training(run, images, preset)
         medians = median_seconds(jobs, ROUNDS)
 
-    plain_seconds, tutorial_seconds, _ = medians.values()
     for name, median in medians.items():
-        ratios = f"{plain_seconds / median:4.2f} x plain, {tutorial_seconds / median:4.2f} x tutorial"
-        print(f"{name:25}: {STEPS * BATCH_SIZE / median:5.1f} pictures a second, {ratios}")
+        ratios = ", ".join(f"{seconds / median:4.2f} x {beside}" for beside, seconds in medians.items())
+        print(f"{name:20}: {STEPS * BATCH_SIZE / median:5.1f} pictures a second, {ratios}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def start(test_data):
         network.set_weights([weights[key] for key in in_order_of_keras(weights.files)])
         normalizer = Normalizer(weights["normalizer/mean"], weights["normalizer/variance"])
     with np.load(check) as made:
-        return DiffusionModel(ModelConfig(), network, normalizer, "float32"), dict(made)
+        return DiffusionModel(ModelConfig(), network, normalizer), dict(made)
 
 
 def in_order_of_keras(keys):

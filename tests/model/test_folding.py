@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy_unet import random_weights
 
-from ddim.model.engine import Engine
 from ddim.model.folding import can_fold, fold_normalization
+from ddim.model.keras_engine import keras_engine
 from ddim.model.unet import UNetConfig, build_unet
 
 
@@ -48,7 +48,7 @@ def test_the_engine_runs_a_faster_copy_of_final_weights_and_the_network_itself_o
     network = build_unet(config)
     network.set_weights(random_weights(network))
     noisy_images, variances = np.ones((2, 8, 8, 3), np.float32), np.ones(2, np.float32)
-    final, changing = Engine(config, network, "float32", is_final=True), Engine(config, network, "float32")
+    final, changing = keras_engine(config, network, "float32", is_final=True), keras_engine(config, network, "float32")
     before = changing(noisy_images, variances)
     np.testing.assert_allclose(final(noisy_images, variances), before, rtol=1e-4, atol=1e-4)
     network.set_weights([2 * weight for weight in network.get_weights()])
