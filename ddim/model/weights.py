@@ -46,9 +46,14 @@ def available(runs_dir: str | Path = "runs") -> list[str]:
 
     The first are those that the page opens with.
     """
-    shipped = [path.name.removesuffix(WEIGHTS_SUFFIX) for path in WEIGHTS_DIR.glob(f"*{WEIGHTS_SUFFIX}")]
     runs = [path.parent.as_posix() for path in Path(runs_dir).glob(f"*/{BEST}{WEIGHTS_SUFFIX}")]
-    return sorted(shipped, key=lambda name: (name != FIRST, name)) + sorted(runs)
+    return shipped() + sorted(runs)
+
+
+def shipped() -> list[str]:
+    """The names of the shipped weights, those first that the page opens with."""
+    names = [path.name.removesuffix(WEIGHTS_SUFFIX) for path in WEIGHTS_DIR.glob(f"*{WEIGHTS_SUFFIX}")]
+    return sorted(names, key=lambda name: (name != FIRST, name))
 
 
 def load(name: str | Path, precision: EnginePrecision = "auto", image_size: int | None = None) -> DiffusionModel:

@@ -3,7 +3,6 @@
 import dataclasses
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,15 +11,15 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from ddim.diffusion.sampling import FEW_STEPS, SampleConfig, SolverName
-from ddim.diffusion.schedule import MAX_SIGNAL_RATE, MIN_SIGNAL_RATE
+from ddim.diffusion.sampling import SampleConfig
 from ddim.errors import UserError
 from ddim.making.recipe import Recipe
 from ddim.model.weights import available
 from ddim.ui import species
 from ddim.ui.gradio_cache import save_picture
 from ddim.ui.handlers import PRIVATE
-from ddim.ui.models import class_names_of, load_model, own_settings
+from ddim.ui.models import class_names_of, load_model, own_settings, student_of
+from ddim.ui.presets import PRESETS, PRESETS_INFO, fast_button, first_settings, wire_presets
 from ddim.ui.reading import NUMBERS
 
 SOLVERS = [
@@ -49,13 +48,6 @@ RATES_INFO = {
     "min_signal_rate": "How much picture the first noise is taken to hold. The weights' own suits them best.",
     "max_signal_rate": "How much picture the last step is to reach: below 1, a little of the noise stays.",
 }
-# The fewest evaluations within the spread of the best of all (see weights/README.md), half of them, and the tutorial's.
-PRESETS = {
-    "Good": FEW_STEPS,
-    "Fast": dataclasses.replace(FEW_STEPS, num_steps=5),
-    "Reference": SampleConfig(),
-}
-PRESETS_INFO = "Fast and good are UniPC-2 in 5 and 10 steps; reference is the tutorial's DDIM in 20."
 
 
 class SamplingControls(NamedTuple):
@@ -97,7 +89,8 @@ def sampling_controls(
 
     Weights with classes can be asked for one. `presets` become buttons, fewest steps first, without their signal rates,
     and the page begins with the first of them. Signal rates and guidance are the weights' own, as are nodes where
-    their card has some; those that have learned to do with few steps bring these too, and a button for them.
+    their card has some; those that have learned to do with few steps bring these too. A button changes to them from the
+    weights that they have learned from.
     """
     fields: dict[str, Any] = {}
 
@@ -113,7 +106,7 @@ def sampling_controls(
         fields |= _lay_out_classes(weights, own["guidance"])
     with gr.Row(visible=bool(presets), elem_classes="chips"):
         in_order = sorted(presets, key=lambda name: presets[name].num_steps)
-        own_way = _own_way_button(weights.value)
+        fast = fast_button(weights.value)
         buttons = {name: gr.Button(name, size="sm", min_width=80) for name in in_order}
     add("num_steps", slider, "num_steps", first["num_steps"], info=PRESETS_INFO if presets is PRESETS else None)
     with gr.Accordion("Advanced", open=False):
@@ -131,7 +124,7 @@ def sampling_controls(
             info="The quickest that is installed here: Keras or OpenVINO, in float32, or half of it where that agrees.",
             interactive=False,
         )
-    _wire_presets(weights, fields, {button: presets[name] for name, button in buttons.items()})
+    wire_presets(weights, fields, {button: presets[name] for name, button in buttons.items()})
     if "solver" in fields and "eta" in fields:
         fields["solver"].change(eta_for, fields["solver"], fields["eta"], **PRIVATE)
     own_fields = [name for name in first if name in fields]
@@ -140,11 +133,15 @@ def sampling_controls(
         own = {**usual, **own_settings(weights, default.solver)}
         return [own[name] for name in own_fields]
 
+    def settings_of_student(weights: str) -> list[Any]:
+        student = student_of(weights) or weights
+        return [student, *settings_of_weights(student)]
+
     # `input`, not `change`: an address that names weights brings settings of its own.
     brought = [fields[name] for name in own_fields]
-    for event in (weights.input, own_way.click):
-        event(settings_of_weights, weights, brought, show_progress="hidden", api_visibility="private")
-    weights.change(_own_way_button, weights, own_way, **PRIVATE)
+    weights.input(settings_of_weights, weights, brought, **PRIVATE)
+    fast.click(settings_of_student, weights, [weights, *brought], **PRIVATE)
+    weights.change(fast_button, weights, fast, **PRIVATE)
     names = [field.name for field in dataclasses.fields(SampleConfig) if field.name in fields]
     return SamplingControls({name: fields[name] for name in names}, precision)
 
@@ -217,36 +214,5 @@ def captioned(images: np.ndarray, recipes: Sequence[Recipe]) -> list[tuple[str, 
     ]
 
 
-def _wire_presets(
-    weights: gr.Dropdown, fields: Mapping[str, Component], presets: Mapping[gr.Button, SampleConfig]
-) -> None:
-    """Wire: a preset sets all of its way of sampling, on the nodes that suit the weights."""
-    names = [name for name in ("num_steps", "solver", "eta", "node_placement") if name in fields]
-
-    def set_preset(preset: SampleConfig, weights: str) -> list[Any]:
-        own = first_settings(weights, preset.solver)
-        nodes = {} if "solver" in own else {name: own[name] for name in ("node_placement",) if name in own}
-        way = {**dataclasses.asdict(preset), **nodes}
-        return [way[name] for name in names]
-
-    for button, preset in presets.items():
-        button.click(partial(set_preset, preset), weights, [fields[name] for name in names], **PRIVATE)
-
-
-def _own_way_button(weights: str | None) -> gr.Button:
-    """Where weights have learned to do with few steps, a button that sets these; else it is hidden."""
-    num_steps = first_settings(weights).get("num_steps")
-    label = "Fast" if num_steps is None else f"Fast, {num_steps} steps"
-    return gr.Button(label, visible=num_steps is not None, size="sm", min_width=80)
-
-
 def _choice(choices: list[tuple[str, str]], value: str, label: str, info: str) -> gr.Dropdown:
     return gr.Dropdown(choices, value=value, label=label, info=info, filterable=False)
-
-
-def first_settings(weights: str | None, solver: SolverName = FEW_STEPS.solver) -> dict[str, Any]:
-    """`own_settings` of these weights for controls to begin with; if damaged, whoever uses them will be told."""
-    try:
-        return own_settings(weights or "", solver)
-    except (UserError, OSError):
-        return {"min_signal_rate": MIN_SIGNAL_RATE, "max_signal_rate": MAX_SIGNAL_RATE, "guidance": 1.0}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SampleConfig, SolverName
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel
-from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, own_sampling, read_card
+from ddim.model.weights import WEIGHTS_SUFFIX, available, find, load, own_sampling, read_card, shipped
 from ddim.ui.reading import read_weights
 
 MAX_BYTES = 1 << 30  # of the weights of all models that are kept
@@ -85,6 +85,20 @@ def load_suited(name: str, runs_dir: str, config: SampleConfig) -> tuple[Diffusi
     """
     model = load_model(name, runs_dir)
     return model, config if model.classes else replace(config, guidance=1.0)
+
+
+def student_of(weights: str) -> str | None:
+    """The weights that draw in few steps what these draw: themselves if they have learned to, or shipped ones that have
+    learned from them. Raises as `own_settings` does.
+    """
+    own = read_card(find(weights))
+    if "num_steps" in own_sampling(own):
+        return weights
+    for name in shipped():
+        learned = read_card(find(name)).get("distillation", {})
+        if learned.get("teacher_sha256") == own["sha256"]:
+            return name
+    return None
 
 
 def class_names_of(weights: str) -> list[str]:

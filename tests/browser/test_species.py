@@ -38,6 +38,17 @@ def test_surprise_me_chooses_a_species(species_tab):
     )
 
 
+def test_fast_changes_to_the_student_and_keeps_the_species(open_tab):
+    tab = open_tab("?weights=flowers64-species&class_name=sunflower&num_images=1")
+    tab.get_by_role("button", name="Fast, 4 steps").first.click()
+    tab.wait_for_function("[...document.querySelectorAll('input')].some(one => one.value === 'flowers64-species-fast')")
+    assert species_of(tab).input_value() == "Sunflower"
+    tab.locator(".run-button").first.click()
+    tab.wait_for_function("document.querySelector('.again textarea').value.includes('weights=flowers64-species-fast')")
+    address = tab.locator(".again textarea").first.input_value()
+    assert "class_name=sunflower" in address and "num_steps=4" in address
+
+
 def test_one_noise_is_shown_as_several_species_at_once(open_tab, species_weights):
     tab = open_tab(f"?tab=compare&weights={species_weights}&seeds=7")
     tab.get_by_role("button", name="Same noise, 8 species").click()

@@ -18,7 +18,7 @@ from ddim.diffusion.sampling import SampleConfig
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.embedded import read
 from ddim.model.weights import find, read_card, save
-from ddim.ui import controls, gradio_cache, live_view
+from ddim.ui import gradio_cache, live_view, presets
 from ddim.ui.models import own_settings
 from ddim.ui.sweeping import SECONDS_KEPT, sweep
 from ddim.ui.tabs import generate
@@ -186,7 +186,7 @@ def test_gradio_notes_no_files_for_ever(served, client, weights):
 def test_the_first_screen_is_what_the_shipped_weights_make():
     pictures, recipe = generate.first_screen("no-runs")
     model = ddim.load("flowers64-species", precision="float32")
-    config = replace(next(iter(controls.PRESETS.values())), **own_settings("flowers64-species"))
+    config = replace(next(iter(presets.PRESETS.values())), **own_settings("flowers64-species"))
     assert recipe == Recipe("sample", Weights.of(model), config, list(range(16)), is_sheet=True)
     assert [caption for _, caption in pictures] == [f"seed {seed}" for seed in range(16)]
     shown = np.stack([np.asarray(Image.open(picture)) for picture, _ in pictures])

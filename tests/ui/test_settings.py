@@ -22,7 +22,9 @@ from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.weights import find, load, read_card, save
 from ddim.ui import reproduce, snippets
 from ddim.ui import settings as all_settings
-from ddim.ui.controls import PRESETS, sampling_controls
+from ddim.ui.controls import sampling_controls
+from ddim.ui.models import student_of
+from ddim.ui.presets import PRESETS, fast_button
 
 SAMPLINGS = [
     {},
@@ -164,6 +166,14 @@ def test_controls_begin_with_the_steps_that_weights_need(weights, student, name,
     assert (controls.fields["num_steps"].value, controls.fields["solver"].value) == (steps, solver)
     buttons = {block.value: block.visible for block in blocks.blocks.values() if isinstance(block, gr.Button)}
     assert buttons.get("Fast, 3 steps", False) == (name == "student")
+
+
+def test_weights_with_a_student_have_a_button_that_changes_to_it():
+    assert student_of("flowers64-species") == "flowers64-species-fast"
+    assert student_of("flowers64") is None
+    button = fast_button("flowers64-species")
+    assert (button.value, button.visible) == ("Fast, 4 steps", True)
+    assert not fast_button("flowers64").visible
 
 
 def test_an_address_of_damaged_weights_is_answered_by_a_warning(tiny_model, weights, settings):

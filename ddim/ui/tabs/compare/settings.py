@@ -10,7 +10,7 @@ from ddim.diffusion.sampling import BEST_NODE_PLACEMENTS, FEW_STEPS, SampleConfi
 from ddim.errors import UserError
 from ddim.making.compare import MAX_SEEDS, Comparison, Contender
 from ddim.notation import written_numbers
-from ddim.ui import controls
+from ddim.ui import controls, presets
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.models import class_names_of, load_model
 from ddim.ui.reading import read_config, read_number, read_weights
@@ -67,7 +67,7 @@ def _lay_out_classes(weights: gr.Dropdown) -> tuple[gr.Dropdown, gr.Textbox, gr.
     """What to compare where weights have classes: these, guidance, and a button that fills in eight of them."""
 
     def guidance_of(weights: str | None) -> str:
-        return f"{controls.first_settings(weights)['guidance']:g}"
+        return f"{presets.first_settings(weights)['guidance']:g}"
 
     def choices_of(weights: str) -> tuple[gr.Column, gr.Dropdown]:
         choices = controls.class_choices(weights)[1:]

@@ -12,7 +12,7 @@ from gradio.events import Dependency
 from ddim.making.generate import sample
 from ddim.making.recipe import Recipe, Weights
 from ddim.media.images import to_uint8
-from ddim.ui import controls, history, live_view, reading, reproduce, run_button
+from ddim.ui import controls, history, live_view, presets, reading, reproduce, run_button
 from ddim.ui.handlers import PRIVATE
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_suited
@@ -136,5 +136,5 @@ def _lay_out_controls(runs_dir: str) -> Controls:
         new_seed = gr.Checkbox(True, label="New seed every time")
         num_images = controls.slider("num_images", 16)
         weights = controls.weights_selector(runs_dir)
-        sampling = controls.sampling_controls(weights, controls.PRESETS)
+        sampling = controls.sampling_controls(weights, presets.PRESETS)
     return Controls(seed, dice, new_seed, num_images, weights, sampling)

@@ -10,7 +10,7 @@ import gradio as gr
 from ddim.errors import UserError
 from ddim.making.plane import Stops, parse_stops
 from ddim.making.walk import MAX_STOPS, WalkConfig
-from ddim.ui import controls
+from ddim.ui import controls, presets
 from ddim.ui.handlers import PRIVATE, REFUSING
 from ddim.ui.models import class_names_of
 from ddim.ui.reading import read_number, read_switch
@@ -71,7 +71,7 @@ def lay_out(runs_dir: str) -> Controls:
         with gr.Column(elem_classes="plane-only", variant="compact"):
             size = controls.slider("size", 8)
         weights = controls.weights_selector(runs_dir)
-        sampling = controls.sampling_controls(weights, controls.PRESETS, without=("eta", "variance"))
+        sampling = controls.sampling_controls(weights, presets.PRESETS, without=("eta", "variance"))
     gr.Markdown(WHY_NO_ETA, elem_classes="note")
     _wire_classes(between_classes, seeds, weights)
     mode.change(None, [mode, seeds], seeds, js=BRING_CORNERS, **PRIVATE)
