@@ -44,12 +44,15 @@ def seconds_of_visitors(clients: list[Client], weights: str) -> list[list[float]
     return seconds
 
 
-def compare_numbers(clients: list[Client], weights: str) -> None:
+def compare_numbers(address: str, weights: str) -> None:
     print(f"{weights}, {NUM_IMAGES} pictures of 10 DDIM steps:")
     alone = None
+    # Without the files, for each of which this client would first read all certificates there are.
+    options = {"verbose": False, "download_files": False, "analytics_enabled": False}
     for num_visitors in NUM_VISITORS:
+        clients = [Client(address, **options) for _ in range(num_visitors)]  # who have had nothing yet
         began = time.perf_counter()
-        waits = [wait for of_one in seconds_of_visitors(clients[:num_visitors], weights) for wait in of_one]
+        waits = [wait for of_one in seconds_of_visitors(clients, weights) for wait in of_one]
         rate = NUM_IMAGES * len(waits) / (time.perf_counter() - began)
         alone = alone or rate
         mean = statistics.mean(waits)
@@ -72,12 +75,10 @@ def time_points(weights: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, page(Path(folder), Path(folder) / "runs") as (address, _):
-        # Without the files, for each of which this client would first read all certificates there are.
-        options = {"verbose": False, "download_files": False, "analytics_enabled": False}
-        clients = [Client(address, **options) for _ in range(max(NUM_VISITORS))]
         for weights in WEIGHTS:
-            clients[0].predict(**ASKED, weights=weights, seed=0)  # so that everything is loaded and compiled
-            compare_numbers(clients, weights)
+            # So that everything is loaded and compiled.
+            Client(address, verbose=False, download_files=False).predict(**ASKED, weights=weights, seed=0)
+            compare_numbers(address, weights)
     for weights in WEIGHTS:
         time_points(weights)
 
