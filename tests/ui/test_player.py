@@ -41,7 +41,7 @@ def test_a_film_of_much_noise_is_lighter_and_hardly_another_to_look_at(tmp_path)
     with Image.open(light["sheet"]["path"]) as picture:
         assert picture.format == "JPEG" and light["sheet"]["mime_type"] == "image/jpeg"
         difference = np.asarray(picture)[:128, :192].astype(float) - noisy[0]
-    assert np.sqrt(np.mean(difference**2)) < 8
+    assert np.sqrt(np.mean(difference**2)) < 10  # of noise with a deviation of 50
     few = player.film(noisy[:2], ExportConfig(), alt_text="A film", is_noisy=True)
     assert few["sheet"]["mime_type"] == "image/png"
 
