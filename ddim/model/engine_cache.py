@@ -17,12 +17,11 @@ from typing import NamedTuple
 import openvino
 
 from ddim.model.engine import EngineName, EnginePrecision
-from ddim.model.openvino_engine import processor
+from ddim.model.openvino_engine import CORE, processor
 from ddim.model.unet import UNetConfig
 
 MAX_KEPT = 12  # each takes as much room as the weights
 CHOICE, GRAPH = "engine.json", "graph.xml"
-MAKERS = ("openvino_graph.py", "folding.py", "keras_engine.py", "fastest_engine.py")  # of choices and graphs
 
 logger = logging.getLogger("ddim")
 
@@ -37,7 +36,8 @@ class Choice(NamedTuple):
 
 def entry_of(config: UNetConfig, sha256: str, precision: EnginePrecision) -> Path:
     """The folder for weights with this checksum, run by these versions and this code on this processor."""
-    code = [hashlib.sha256(Path(__file__).with_name(maker).read_bytes()).hexdigest() for maker in MAKERS]
+    makers = sorted(Path(__file__).parent.glob("*.py"))  # of networks, graphs and choices
+    code = [hashlib.sha256(maker.read_bytes()).hexdigest() for maker in makers]
     versions = [openvino.get_version(), version("keras"), os.environ.get("KERAS_BACKEND")]
     devices = [processor(), Path("/dev/nvidiactl").exists(), os.environ.get("CUDA_VISIBLE_DEVICES")]
     facts = [code, versions, devices, asdict(config), sha256, precision]
@@ -48,7 +48,7 @@ def recall(entry: Path) -> Choice | None:
     """What `keep` wrote there, or None if there is nothing that can be read."""
     try:
         told = json.loads((entry / CHOICE).read_text())
-        graph = openvino.Core().read_model(entry / GRAPH) if told["name"] == "OpenVINO" else None
+        graph = CORE.read_model(entry / GRAPH) if told["name"] == "OpenVINO" else None
         os.utime(entry)  # so that what is used is kept
         return Choice(told["name"], told["precision"], graph)
     except FileNotFoundError:

@@ -30,23 +30,20 @@ def fastest_engine(
     network, is called where it is needed. Raises UserError for an unknown precision.
     """
     check_precision(precision)
-    if not find_spec("openvino"):
-        from ddim.model.keras_engine import keras_engine
-
-        return keras_engine(config, load_network(), precision, is_final=True)
-    from ddim.model.engine_cache import entry_of, recall
-
-    entry = entry_of(config, sha256, precision)
-    choice = recall(entry)
-    if choice is None:
-        return _measured(config, load_network(), precision, entry)
-    if choice.graph:
+    if find_spec("openvino"):
+        from ddim.model.engine_cache import entry_of, recall
         from ddim.model.openvino_engine import openvino_engine
 
-        return openvino_engine(config, choice.graph, choice.precision)
-    from ddim.model.keras_engine import keras_engine
+        entry = entry_of(config, sha256, precision)
+        choice = recall(entry)
+        if choice is None:
+            return _measured(config, load_network(), precision, entry)
+        if choice.graph:
+            return openvino_engine(config, choice.graph, choice.precision)
+        precision = choice.precision
+    from ddim.model.keras_engine import keras_engine  # with Keras, which takes its time
 
-    return keras_engine(config, load_network(), choice.precision, is_final=True)
+    return keras_engine(config, load_network(), precision, is_final=True)
 
 
 def _measured(config: UNetConfig, network: "keras.Model", precision: EnginePrecision, entry: Path) -> Engine:

@@ -119,7 +119,7 @@ def _convolved(layer: keras.layers.Conv2D, features: Features) -> Features:
 
 def _counterpart(layer: keras.layers.Layer, features: Node, other: Node = None) -> Node:
     """Of a layer: features (B, C, H, W) where Keras has (B, H, W, C), (B, C, N) where it has (B, N, C)."""
-    weights = [np.array(weight) for weight in layer.get_weights()]
+    weights = layer.get_weights()
     match type(layer).__name__:
         case "Dense":
             projected = operations.matmul(features, _constant(weights[0]), False, False)
