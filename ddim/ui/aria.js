@@ -15,7 +15,7 @@ let waiting = null;
 function speak() {
   clearTimeout(waiting);
   for (const status of document.querySelectorAll(".prose.status")) {
-    const text = status.innerText.trim();
+    const text = status.textContent;
     if (!heard.has(status)) heard.set(status, text);
     if (heard.get(status) === text || !status.checkVisibility()) continue;
     const progresses = status.querySelector("progress") !== null;
@@ -25,7 +25,7 @@ function speak() {
       continue;
     }
     heard.set(status, text);
-    spoken.textContent = text;
+    spoken.textContent = status.innerText.trim();
     silence = progresses ? 2 * silence : SILENCE;
     quietUntil = performance.now() + silence;
   }

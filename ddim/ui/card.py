@@ -1,7 +1,7 @@
 """What chats, search engines and browsers show of the page before it is open: title, description, picture and icon.
 
-Robots of chats run no scripts, so all of it is in the first HTML, in place of what Gradio says of itself there. That
-HTML has all of the page in it, and goes out compressed.
+Robots of chats run no scripts and read no more than the beginning, so all of it is at the top of the first HTML, in
+place of what Gradio says of itself there. That HTML has all of the page in it, and goes out compressed.
 """
 
 import gzip
@@ -30,6 +30,8 @@ SIDE = 1024
 
 OF_GRADIO = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 ROOT = re.compile(rb'const root = "([^"]*)"')
+# At the end of all that: browsers are to fetch it while they read the rest.
+SCRIPT = re.compile(rb'<script type="module" crossorigin src="([^"]+)"')
 
 
 @cache
@@ -97,7 +99,9 @@ def _is_page(start: Any) -> bool:
 def _with_own_head(page: bytes) -> bytes:
     if not (root := ROOT.search(page)):  # some other page
         return page
-    return OF_GRADIO.sub(b"", page).replace(b"</head>", f"{head(root[1].decode())}\n</head>".encode(), 1)
+    lines = [head(root[1].decode())]
+    lines += [f'<link rel="modulepreload" crossorigin href="{name.decode()}">' for name in SCRIPT.findall(page)]
+    return OF_GRADIO.sub(b"", page).replace(b"<script", "\n".join([*lines, "<script"]).encode(), 1)
 
 
 async def _send_picture(request: Request) -> Response:

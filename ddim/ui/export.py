@@ -13,7 +13,7 @@ from ddim.making.recipe import Recipe
 from ddim.media.animation import ExportConfig, file_name, save_animation
 from ddim.media.file_size import estimate_size, largest_factor
 from ddim.ui.gradio_cache import new_folder
-from ddim.ui.handlers import PRIVATE, named
+from ddim.ui.handlers import HIDDEN, PRIVATE, named
 
 KINDS = {
     ".mp4": "MP4: a video, for chats and slides",
@@ -128,7 +128,7 @@ def _wire_size(export: Export, made: gr.State | gr.Dropdown) -> None:
     def tell(made: Made | None, suffix: Any, **choices: Any) -> str:
         return told(estimate_size(made.frames, suffix, read_choices(suffix, **choices))) if made else ""
 
-    options: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}
+    options: dict[str, Any] = HIDDEN | {"trigger_mode": "always_last", "api_visibility": "private"}
     options |= {"concurrency_id": "files", "concurrency_limit": 2}
     inputs = {"made": made, "suffix": export.suffix, **export.fields}
     made_in_sight = made.change(None, None, None, js=GO_ON_IF_OPEN % export.panel.elem_id, **PRIVATE)

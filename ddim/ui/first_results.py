@@ -13,7 +13,7 @@ from ddim.ui import showing
 from ddim.ui.handlers import PRIVATE, REFUSING, named
 from ddim.ui.models import load_model
 from ddim.ui.reading import read_weights
-from ddim.ui.reproduce import MAKE_ABSOLUTE, Tab, described
+from ddim.ui.reproduce import Tab, described
 
 
 def wire(name: str, opened: gr.Tab, tab: Tab, runs_dir: str) -> None:
@@ -49,7 +49,6 @@ def wire(name: str, opened: gr.Tab, tab: Tab, runs_dir: str) -> None:
         preprocess=False,
         **REFUSING,
     )
-    asked.success(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)
     gr.on([result.start.click for result in results.values()], None, cancels=asked, **PRIVATE)
 
 

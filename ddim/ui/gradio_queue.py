@@ -1,6 +1,6 @@
 """Gradio's queue: a few places for each visitor, and none for those who do not wait for their answers; and its end.
 
-Beside gradio_cache.py the only module that calls what Gradio's documentation does not promise.
+Beside gradio_cache.py and gradio_assets.py the only module that calls what Gradio's documentation does not promise.
 """
 
 import asyncio

@@ -8,10 +8,12 @@ from gradio.components import Component
 
 from ddim.errors import UserError
 
+# On no component: the browser would tell each output of every state of the work, even of what is not shown.
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
 # What only the page asks for, and nobody waits for.
-PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+PRIVATE: dict[str, Any] = HIDDEN | {"queue": False, "api_visibility": "private"}
 # What may be refused has to be queued, or Gradio keeps the sentence from the visitor.
-REFUSING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+REFUSING: dict[str, Any] = HIDDEN | {"api_visibility": "private", "concurrency_limit": None}
 
 
 def selected_of(items: Any, place: Any) -> Any:

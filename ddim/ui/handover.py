@@ -13,8 +13,8 @@ from ddim.making.plane import Stops, parse_stops
 from ddim.making.recipe import Recipe
 from ddim.media import embedded
 from ddim.notation import counted, written_numbers
-from ddim.ui import first_results, history, settings, showing
-from ddim.ui.handlers import PRIVATE, REFUSING
+from ddim.ui import first_results, settings, showing
+from ddim.ui.handlers import HIDDEN, PRIVATE, REFUSING
 from ddim.ui.reproduce import MAKE_ABSOLUTE, Tab
 
 FILES = [".png", ".gif", ".webp", ".mp4", ".zip"]
@@ -93,7 +93,6 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, parts: Mapping[str, Tab], dropped: gr.U
     _wire_dropping(dropped, page)
     for name, tab in parts.items():
         for made in tab.made:
-            history.add_after(made, tab.column.address, **PRIVATE)
             made.then(None, tab.column.address, None, js=showing.made(name), **PRIVATE)
         for destination, button in tab.column.send.items():
             _wire_sending(button, tab, destination, page)
@@ -118,7 +117,7 @@ def _wire_address(demo: gr.Blocks, page: Page) -> None:
         values = settings.told(request.query_params) if opened in ("", name) else {}
         return page.updates(name, values, opens=False, at_most=showing.AT_MOST)
 
-    restored = demo.load(restore, None, page.outputs(), show_progress="hidden", api_visibility="private")
+    restored = demo.load(restore, None, page.outputs(), **HIDDEN, api_visibility="private")
     addresses = [tab.column.address for tab in page.parts.values()]
     restored.then(None, addresses, addresses, js=MAKE_ALL_ABSOLUTE, **PRIVATE)
     _make_after(restored, page)

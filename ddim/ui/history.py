@@ -3,8 +3,6 @@
 A result is a function of its address, so nothing else has to be kept, least of all on the server.
 """
 
-from typing import Any
-
 import gradio as gr
 
 TEMPLATE = """
@@ -12,7 +10,6 @@ TEMPLATE = """
 <button type="button" class="forget">Forget all</button>
 """
 SHOW = "window.playground.history.show(element, trigger)"
-ADD = "(address) => window.playground.history.add(address)"
 
 
 def lay_out() -> gr.HTML:
@@ -21,8 +18,3 @@ def lay_out() -> gr.HTML:
     Its event `select` has the `address` that was chosen, and whether it is to be `as_stop` of a walk.
     """
     return gr.HTML(html_template=TEMPLATE, js_on_load=SHOW, apply_default_css=False, elem_classes="history")
-
-
-def add_after(made: gr.events.Dependency, address: gr.Textbox, **private: Any) -> None:
-    """Wire: after this event, keep what the tab of this address shows."""
-    made.then(None, address, None, js=ADD, **private)

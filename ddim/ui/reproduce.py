@@ -86,6 +86,7 @@ def lay_out(tab: str, settings: Settings, recipe: Recipe | None = None) -> Colum
             buttons=["copy"],
             interactive=False,
         )
+        address.change(None, address, address, js=MAKE_ABSOLUTE, **PRIVATE)
         share = gr.Button("Share", size="sm", elem_classes="share")
         share.click(None, address, share, js=SHARE, **PRIVATE).then(None, None, share, js=UNSAY, **PRIVATE)
         snippet = _snippet(recipe)
@@ -105,8 +106,7 @@ def describe_after(event: Any, column: Column) -> Dependency:
     def describe(told: dict[str, Any] | None) -> tuple[str | None, gr.Code]:
         return described(column, Recipe.from_json(told) if told else None)
 
-    said = event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
-    return said.then(None, column.address, column.address, js=MAKE_ABSOLUTE, **PRIVATE)
+    return event(describe, column.recipe, [column.address, column.snippet], **PRIVATE)
 
 
 def described(column: Column, recipe: Recipe | None) -> tuple[str | None, gr.Code]:

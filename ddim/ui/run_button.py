@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from ddim.ui.handlers import PRIVATE, named
+from ddim.ui.handlers import HIDDEN, PRIVATE, named
 
 IDLE = '<span class="keys">Ctrl + Enter starts, Esc stops.</span>'
 WAITING = "Waiting for the network. Right after a start it takes some seconds to load."
@@ -50,7 +50,7 @@ def wire(
         list(inputs.values()),
         list(outputs),
         preprocess=False,
-        show_progress="hidden",
+        **HIDDEN,
         concurrency_limit=None,  # who comes next is decided where the network runs
         **options,
     )

@@ -16,8 +16,8 @@ SETTLE = "() => window.playground.settle()"
 
 
 def made(tab: str) -> str:
-    """JavaScript that has the address bar say what this tab, if it is in sight, has made."""
-    return f"(address) => window.playground.made({tab!r}, address)"
+    """JavaScript that keeps what this tab has made, and has the address bar say it if the tab is in sight."""
+    return f"(address) => {{ window.playground.history.add(address); window.playground.made({tab!r}, address); }}"
 
 
 def started(tab: str, names: Collection[str]) -> str:

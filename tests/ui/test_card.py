@@ -55,6 +55,17 @@ def test_a_chat_reads_title_description_and_picture_once_each(served, first_page
         assert picture.format == "PNG" and min(picture.size) >= 600
 
 
+def test_who_reads_no_more_than_the_beginning_has_read_it_all(first_page):
+    beginning = 16 * 1024
+    assert Head(first_page[:beginning]).metas == Head(first_page).metas and Head(first_page[:beginning]).titles == 1
+
+
+def test_a_browser_fetches_the_first_script_while_it_reads_the_rest(first_page):
+    script = re.search(r'<script type="module"[^>]* src="([^"]+)"', first_page)
+    preload = re.search(r'<link rel="modulepreload" crossorigin href="([^"]+)">', first_page)
+    assert preload[1] == script[1] and preload.end() < 16 * 1024 < script.start()
+
+
 def test_behind_a_proxy_the_picture_has_the_address_that_visitors_see(served):
     told = {"X-Forwarded-Host": "flowers.example", "X-Forwarded-Proto": "https"}
     head = Head(urlopen(Request(served[0], headers=told)).read().decode())

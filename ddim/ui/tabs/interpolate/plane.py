@@ -19,7 +19,7 @@ from ddim.media.images import grid, to_uint8
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.ui import controls, export, live_view, reading, reproduce, run_button
 from ddim.ui.gradio_cache import save_picture
-from ddim.ui.handlers import PRIVATE, named
+from ddim.ui.handlers import HIDDEN, PRIVATE, named
 from ddim.ui.limits import check_work
 from ddim.ui.models import load_model, load_suited
 from ddim.ui.tabs.interpolate import explorer
@@ -193,7 +193,7 @@ def wire_points(chosen: Controls, plane: Plane, column: reproduce.Column, runs_d
         event(None, plane.explorer, list(coordinates.values()), js=explorer.COORDINATES, **PRIVATE)
         for event in (plane.explorer.input, plane.explorer.select)
     )
-    moved.then(show_draft, on_plane, plane.draft, show_progress="hidden", **options)
+    moved.then(show_draft, on_plane, plane.draft, **HIDDEN, **options)
     explored = let_go.then(show_explored, on_plane, outputs, **waiting)
     inputs = {**coordinates, "seeds": chosen.seeds, "weights": chosen.weights, **chosen.sampling.fields}
     shown = plane.show.click(named(show_chosen, inputs), list(inputs.values()), outputs, preprocess=False, **waiting)

@@ -16,7 +16,7 @@ from ddim.runs.folder import STOP, read_status, recorded, sample_grids
 from ddim.runs.metrics import watched_metrics
 from ddim.ui import player
 from ddim.ui.edge import without_paths
-from ddim.ui.handlers import PRIVATE, REFUSING
+from ddim.ui.handlers import HIDDEN, PRIVATE, REFUSING
 from ddim.ui.tabs.train import charts, plots, standing
 
 SECONDS_BETWEEN_LOOKS = 2
@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LOOKS = 2
 # that it knew when the page was opened.
 UNCHECKED: dict[str, Any] = {**PRIVATE, "preprocess": False}
 # A run's name is checked against the folders there are, not against the choices that the page had when it opened.
-OF_RUN: dict[str, Any] = {"preprocess": False, "show_progress": "hidden"}
+OF_RUN: dict[str, Any] = HIDDEN | {"preprocess": False}
 PLAYING = ExportConfig(frames_per_second=4, factor=2, hold_first=0.5, hold_last=2.0)
 NO_RUN = "No run yet: start one, and it appears here."
 
