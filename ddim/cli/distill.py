@@ -8,9 +8,9 @@ from ddim.cli.train import add_run, new_run, run_training
 from ddim.configuration import add_options, from_json, from_options, options_of
 from ddim.model.diffusion_model import ModelConfig
 from ddim.model.weights import WEIGHTS_DIR, find, read
+from ddim.processes.group import Group
 from ddim.training.config import TrainConfig
 from ddim.training.distill_config import DEFAULTS, OF_THE_TEACHER, DistillConfig, options_of_teacher
-from ddim.training.processes import Group
 
 DECIDED = ("teacher", "teacher_sha256", "init_weights", "class_conditional", "time_sampling")
 

@@ -15,10 +15,10 @@ from ddim.evaluation.report import chart, table, to_json
 from ddim.media.images import save_picture
 from ddim.model.imported import TUTORIAL_IMAGE_SIZE
 from ddim.model.weights import BEST, WEIGHTS_SUFFIX, load, save
+from ddim.processes.group import UNNAMED, Group, joined, losses_told
 from ddim.runs.folder import folder_of
 from ddim.training.config import DISTILLATION, PRESETS, RESUMABLE, TrainConfig, config_of_run, with_absolute_paths
 from ddim.training.distill_config import DistillConfig, distillation_of_run
-from ddim.training.processes import UNNAMED, Group
 from ddim.training.train import train
 
 
@@ -193,10 +193,15 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument("--plot", help="Draw KID over network evaluations.", **picture)
     parser.add_argument("--neighbours", help="Draw pictures, each above the training picture nearest to it.", **picture)
     add_options(parser, EvaluateConfig)
+    add_options(parser, Group)
 
 
 def _evaluate(json: Path | None, plot: Path | None, neighbours: Path | None, **options: Any) -> int:
-    results = evaluate(from_options(EvaluateConfig, options), show)
+    config = from_options(EvaluateConfig, options)
+    with joined(from_options(Group, options), config.distribute) as member, losses_told():
+        results = evaluate(config, show if member.writes else lambda line: None, member)
+    if not member.writes:
+        return 0
     show_last("")
     print(table(results))
     if json:

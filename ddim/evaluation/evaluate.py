@@ -7,8 +7,9 @@ weights have classes, a classifier says how often a picture is taken for what wa
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from ddim.model.classes import classes_of, drawn_class
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.engine import EnginePrecision
 from ddim.model.weights import load
+from ddim.processes.group import check_backend
+from ddim.processes.member import ALONE, Member
 
 IMAGES_AT_ONCE = 256
 NUM_NEIGHBOURS_SHOWN = 12
@@ -48,6 +51,7 @@ class EvaluateConfig:
         precision: "auto", "float32" or "bfloat16".
         kid_block: The block of InceptionV3 whose average is the feature.
         inception_weights: The file with InceptionV3's weights; without it they are downloaded.
+        distribute: "none", or "data_parallel": several processes share the pictures, on one machine or many (JAX).
     """
 
     weights: tuple[str, ...] = ("flowers64",)
@@ -62,6 +66,7 @@ class EvaluateConfig:
     precision: EnginePrecision = "auto"
     kid_block: str = "mixed10"
     inception_weights: str | None = None
+    distribute: Literal["none", "data_parallel"] = "none"
 
     def __post_init__(self) -> None:
         for name in ("weights", "solvers", "num_steps", "guidance"):
@@ -129,12 +134,14 @@ class Evaluation:
         distance: Median distance of validation photographs to the nearest training picture.
     """
 
-    def __init__(self, config: EvaluateConfig, image_size: int):
-        self.config = config
-        self.encoder = InceptionEncoder(config.kid_block, config.inception_weights)
-        self.training, real, self.pictures = load_dataset(config.dataset, image_size)
-        self.training_features = self.encoder.features(self.training.images)
-        self.real_features = self.encoder.features(real.images)
+    def __init__(self, config: EvaluateConfig, image_size: int, member: Member = ALONE):
+        self.config, self.member = config, member
+        with member.first():
+            self.encoder = InceptionEncoder(config.kid_block, config.inception_weights)
+            self.training, real, self.pictures = load_dataset(config.dataset, image_size)
+        member.check_alike(self.training.checksum, real.checksum, self.encoder.protocol)
+        self.training_features = self._features(lambda part: self.training.images[part], len(self.training.images))
+        self.real_features = self._features(lambda part: real.images[part], len(real.images))
         self.distance = float(np.median(nearest(self.real_features, self.training_features)[1]))
         classes = classes_of(self.training.class_names.tolist())
         self.classifier, self.accuracy = None, None
@@ -159,7 +166,8 @@ class Evaluation:
         measurement = Measurement(model.card.get("name", ""), model.card.get("sha256", ""), config, config.nfe)
         for generation in range(self.config.generations):
             first_seed = self.config.first_seed + generation * self.config.num_images
-            features = self.encoder.features(self._generate(model, first_seed, config, show))
+            images_of = partial(self._generate, model, first_seed, config, show)
+            features = self._features(images_of, self.config.num_images)
             closeness = precision_recall(self.real_features, features)
             measurement.kid_subsets.append(kid_of_subsets(self.real_features, features).mean)
             measurement.kid_batches.append(kid_of_batches(self.real_features, features).mean)
@@ -193,30 +201,41 @@ class Evaluation:
         generated, neighbours = zip(*pairs, strict=True)
         return grid(np.stack([*generated, *neighbours]), NUM_NEIGHBOURS_SHOWN)
 
+    def _features(self, images_of: Callable[[range], np.ndarray], count: int) -> np.ndarray:
+        """The features (count, D) of so many pictures, of which each process sees to its part."""
+        return self.member.gathered(self.encoder.features(images_of(self.member.part(count))), count)
+
     def _generate(
-        self, model: DiffusionModel, first_seed: int, config: SampleConfig, show: Callable[[str], None]
+        self, model: DiffusionModel, first_seed: int, config: SampleConfig, show: Callable[[str], None], part: range
     ) -> np.ndarray:
-        parts = []
-        for start in range(0, self.config.num_images, IMAGES_AT_ONCE):
-            count = min(IMAGES_AT_ONCE, self.config.num_images - start)
-            show(f"{config.solver} {config.num_steps} steps  picture {start + 1}/{self.config.num_images}")
-            parts.append(generate(model, range(first_seed + start, first_seed + start + count), config))
-        return np.concatenate(parts)
+        chunks = []
+        for start in range(part.start, part.stop, IMAGES_AT_ONCE):
+            stop = min(part.stop, start + IMAGES_AT_ONCE)
+            show(f"{config.solver} {config.num_steps} steps  picture {start + 1}/{part.stop}")
+            chunks.append(generate(model, range(first_seed + start, first_seed + stop), config))
+        return np.concatenate(chunks)
 
 
-def evaluate(config: EvaluateConfig, show: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def evaluate(
+    config: EvaluateConfig, show: Callable[[str], None] = lambda line: None, member: Member = ALONE
+) -> dict[str, Any]:
     """Measure all that `config` asks for. `show` takes a line of progress.
 
+    Of several processes each calls this, as one `member`, and makes its part of the pictures; all get the same results.
     Returns {"pictures", "protocol", "floor", "accuracy", "distance", "measurements": [...], "neighbours": picture of
     the first weights (H, W, 3) uint8}.
-    Raises UserError for weights of several picture sizes, and OSError without an encoder.
+    Raises UserError for weights of several picture sizes and for what cannot be shared, and OSError without an encoder.
     """
+    check_backend(config.distribute)
+    if config.num_images < member.processes:
+        raise UserError(f"num_images must be at least one for each process, but is {config.num_images}.")
     models = [load(name, config.precision) for name in config.weights]
     sizes = {model.config.network.image_size for model in models}
     if len(sizes) > 1:
         raise UserError(f"Only weights of one picture size can be compared, but these have {sorted(sizes)}.")
+    member.check_alike(config, [model.card.get("sha256") for model in models])
     show("reading pictures")
-    evaluation = Evaluation(config, sizes.pop())
+    evaluation = Evaluation(config, sizes.pop(), member)
     ways = {model: config.ways_to_sample(model.sample_config(), bool(model.classes)) for model in models}
     return {
         "pictures": evaluation.pictures,

@@ -12,10 +12,10 @@ from ddim.model.classes import MIN_PICTURES, classes_of
 from ddim.model.diffusion_model import DiffusionModel, Normalizer
 from ddim.model.unet import build_unet
 from ddim.model.weights import load
+from ddim.processes.member import Member
 from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches, Examples, class_weights_in, training_examples, validation_examples
 from ddim.training.learning import learning_network
-from ddim.training.processes import Member
 from ddim.training.validation import GUIDANCE
 
 

@@ -9,6 +9,7 @@ import keras
 from ddim.errors import UserError
 from ddim.model.backend import has_gpu, prefers_bfloat16
 from ddim.model.unet import Precision
+from ddim.processes.group import check_backend
 from ddim.training.config import Distribute, TrainingPrecision
 
 
@@ -35,9 +36,7 @@ def devices(distribute: Distribute, batch_size: int) -> Callable[[], AbstractCon
     "mirrored" is TensorFlow's MirroredStrategy; "data_parallel" is keras.distribution on JAX, across machines too.
     Raises UserError for a backend that cannot do this, and a batch that cannot be shared evenly.
     """
-    needed = {"mirrored": "tensorflow", "data_parallel": "jax"}.get(distribute, keras.backend.backend())
-    if needed != keras.backend.backend():
-        raise UserError(f"--distribute {distribute} needs the Keras backend {needed}: set KERAS_BACKEND={needed}.")
+    check_backend(distribute)
     match distribute:
         case "none":
             return nullcontext

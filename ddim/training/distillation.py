@@ -20,6 +20,7 @@ from ddim.diffusion.segments import Turns, rates_at_angles, turned, turns_at, ve
 from ddim.errors import UserError
 from ddim.model.diffusion_model import DiffusionModel, PredictionType, read_outputs, targets_of
 from ddim.model.weights import load
+from ddim.processes.member import Member
 from ddim.training.config import DISTILLATION, TrainConfig
 from ddim.training.distill_config import DistillConfig
 from ddim.training.examples import (
@@ -32,7 +33,6 @@ from ddim.training.examples import (
     validation_examples,
 )
 from ddim.training.learning import learning_network
-from ddim.training.processes import Member
 
 VALIDATION_IMAGES = 256
 VALIDATION_STEPS = 16  # of the teacher in each segment

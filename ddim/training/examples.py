@@ -16,8 +16,8 @@ from ddim.data import Pictures
 from ddim.diffusion.schedule import Rates, log_snr, rates_at
 from ddim.model.classes import class_weights_of
 from ddim.model.diffusion_model import ModelConfig, Normalizer, targets_of
+from ddim.processes.member import ALONE, Member
 from ddim.training.config import TrainConfig
-from ddim.training.processes import ALONE, Member
 
 LOG_NORMAL = NormalDist(mu=-0.4, sigma=1.3)
 LEAST_QUANTILE = 1e-12

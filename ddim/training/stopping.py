@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from ddim.processes.member import ALONE, Member
 from ddim.runs.folder import STOP
-from ddim.training.processes import ALONE, Member
 
 SECONDS_BETWEEN_LOOKS = 0.5
 

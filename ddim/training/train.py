@@ -9,11 +9,12 @@ from pathlib import Path
 
 from ddim.data import Dataset, load_dataset
 from ddim.errors import BUG, UserError
+from ddim.processes.group import UNNAMED, Group, joined, losses_told
+from ddim.processes.member import Member
 from ddim.runs.folder import FAILED, FINISHED, RUNNING, STOPPED, locked, write_json
 from ddim.training.checkpoints import newest_checkpoint
 from ddim.training.config import TrainConfig
 from ddim.training.distill_config import DistillConfig, content_of
-from ddim.training.processes import UNNAMED, Group, Member, joined, losses_told
 from ddim.training.report import Report, Silence
 from ddim.training.stopping import StopNow, stop_requests
 

@@ -20,6 +20,7 @@ from ddim.evaluation.encoder import InceptionEncoder
 from ddim.model.diffusion_model import DiffusionModel
 from ddim.model.unet import Form, build_unet
 from ddim.model.weights import BEST, save
+from ddim.processes.member import ALONE, Member
 from ddim.runs.folder import cut_metrics
 from ddim.training.averages import SNAPSHOTS, power_momentum, save_snapshot
 from ddim.training.checkpoints import Progress, Variables, restore_checkpoint, save_checkpoint
@@ -30,7 +31,6 @@ from ddim.training.distill_config import DistillConfig
 from ddim.training.distillation import Distillation
 from ddim.training.examples import Batches
 from ddim.training.learning import AfterEachBatch, compile_losses, diverged, new_optimizer, optimizer_state
-from ddim.training.processes import ALONE, Member
 from ddim.training.report import Report
 from ddim.training.running_averages import arrays_of, new_average, update_average
 from ddim.training.stopping import StopRequest

@@ -7,10 +7,10 @@ from commands import assert_refused, listed_options, run
 
 import ddim.cli.train
 from ddim.model.weights import save
+from ddim.processes.group import Group
 from ddim.runs.folder import write_json
 from ddim.training.config import config_of_run
 from ddim.training.distill_config import content_of, distillation_of_run
-from ddim.training.processes import Group
 
 
 @pytest.fixture

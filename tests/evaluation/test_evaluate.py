@@ -16,6 +16,7 @@ from ddim.evaluation.report import chart, table, to_json
 from ddim.media.chart import COLOURS
 from ddim.model.classes import drawn_class
 from ddim.model.weights import save
+from ddim.processes.member import Member
 
 
 class MeanEncoder:
@@ -161,3 +162,15 @@ def test_neighbours_of_a_class_are_of_that_class_the_rarest_first(species_weight
 def test_what_cannot_be_measured_is_refused_at_once(wrong):
     with pytest.raises(ValueError):
         EvaluateConfig(**wrong)
+
+
+def test_sharing_needs_a_backend_that_can(weights):
+    with pytest.raises(
+        ValueError, match="--distribute data_parallel needs .* KERAS_BACKEND=jax"
+    ):
+        evaluate(config_of(weights, distribute="data_parallel"))
+
+
+def test_each_process_needs_a_picture(weights):
+    with pytest.raises(ValueError, match="num_images must be at least one for each process, but is 16."):
+        evaluate(config_of(weights), member=Member(0, 17))

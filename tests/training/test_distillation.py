@@ -13,10 +13,10 @@ from ddim.making.generate import sample
 from ddim.model.diffusion_model import DiffusionModel, ModelConfig
 from ddim.model.unet import UNetConfig, build_unet
 from ddim.model.weights import load, save
+from ddim.processes.member import ALONE, Member
 from ddim.training.config import config_of_run
 from ddim.training.distill_config import DistillConfig, distillation_of_run
 from ddim.training.distillation import Distillation, distilling_network
-from ddim.training.processes import ALONE, Member
 from ddim.training.train import train
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from tiny_runs import run_python
 
 from ddim.model.diffusion_model import ModelConfig, Normalizer
 from ddim.model.unet import UNetConfig
+from ddim.processes.member import Member
 from ddim.training.config import TrainConfig
 from ddim.training.examples import Batches, add_noise, training_examples, validation_examples
-from ddim.training.processes import Member
 
 NETWORK = UNetConfig(image_size=8, widths=(4, 8), block_depth=1)
 CONFIG = ModelConfig(NETWORK)

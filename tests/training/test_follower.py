@@ -1,8 +1,8 @@
 from tiny_runs import tiny_config
 
 from ddim.data import load_dataset
+from ddim.processes.member import Member
 from ddim.training.follower import Follower
-from ddim.training.processes import Member
 from ddim.training.report import Report, Silence
 from ddim.training.trainer import Trainer
 

@@ -1,4 +1,4 @@
-"""How processes that train together notice at once that one of them is gone: a connection of each to process 0.
+"""How processes that belong together notice at once that one of them is gone: a connection of each to process 0.
 
 JAX notices too, but after a minute, and without words that help.
 """
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LOST = (
-    "Another process of this run has ended, so this one ends too: what that one printed says why. Nothing but the time "
-    "since the last checkpoint is lost; start all again with --resume."
+    "Another of these processes has ended, so this one ends too: what that one printed says why. Start all again; "
+    "training goes on with --resume, and has lost nothing but the time since its last checkpoint."
 )
 SECONDS_TO_CONNECT = 20
 SECONDS_TO_CLOSE = 5

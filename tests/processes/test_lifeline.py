@@ -2,12 +2,12 @@ import socket
 
 from tiny_runs import start_python
 
-from ddim.training.lifeline import FAREWELL, LOST, connected
+from ddim.processes.lifeline import FAREWELL, LOST, connected
 
 PASSWORD = b"open sesame"
 PROCESS_0 = f"""
 import sys
-from ddim.training import lifeline
+from ddim.processes import lifeline
 
 lifeline.SECONDS_TO_CLOSE = 0
 with lifeline.listener() as server:

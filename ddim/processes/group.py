@@ -1,7 +1,6 @@
-"""Several processes that train one run together, on one machine or many: JAX connects them.
+"""Several processes that train one run or measure weights together, on one machine or many: JAX connects them.
 
-Each learns from its share of every batch. Process 0 alone measures, and writes the run's folder, which all of them see;
-the others wait meanwhile (follower.py).
+Each does its share of every batch, or of all pictures. Process 0 alone writes.
 """
 
 import atexit
@@ -10,7 +9,6 @@ import secrets
 import socket
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ddim.errors import UserError
-from ddim.training.config import Distribute
-from ddim.training.lifeline import LOST, connected, lifeline, listener
+from ddim.processes.lifeline import LOST, connected, lifeline, listener
+from ddim.processes.member import ALONE, Member
 
 HEARTBEAT_SECONDS = 60
 SECONDS_TO_LEAVE = 2
@@ -29,16 +27,17 @@ VARIABLES = {
     "processes": "KERAS_DISTRIBUTION_NUM_PROCESSES",
     "process": "KERAS_DISTRIBUTION_PROCESS_ID",
 }
+BACKENDS = {"mirrored": "tensorflow", "data_parallel": "jax"}  # that share work so
 LAUNCHED = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")  # how many srun or mpirun has started
 COLLECTIVES = ("Gloo", "NCCL")  # what JAX exchanges numbers by, as its errors name it
 
 
 @dataclass(frozen=True)
 class Group:
-    """Which processes train together, where neither SLURM nor Open MPI says so.
+    """Which processes belong together, where neither SLURM nor Open MPI says so.
 
     Attributes:
-        coordinator: HOST:PORT at which process 0 awaits the others, of several processes that train one run together.
+        coordinator: HOST:PORT at which process 0 awaits the others, of several processes that do this together.
         processes: How many processes these are.
         process: Which of them this is, from 0.
     """
@@ -65,49 +64,11 @@ class Group:
             )
 
 
-@dataclass(frozen=True)
-class Member:
-    """This process among those that train together: which it is, and how many there are."""
-
-    process: int = 0
-    processes: int = 1
-
-    @property
-    def writes(self) -> bool:
-        """Whether this is the process that measures, and writes the run's folder."""
-        return self.process == 0
-
-    def share(self, batch_size: int) -> slice:
-        """Which part of a batch is this process's own."""
-        size = batch_size // self.processes
-        return slice(self.process * size, (self.process + 1) * size)
-
-    def greatest(self, number: int) -> int:
-        """The greatest of the numbers of all processes, once each of them has called this."""
-        return int(self._gathered(number).max())
-
-    def check_alike(self, *things: object) -> None:
-        """Raise UserError, in all processes, unless these are the same in each. Returns once each has called this."""
-        if np.ptp(self._gathered(zlib.crc32(repr(things).encode()))):
-            raise UserError(
-                "All processes of a run need the same --run, the same options and the same pictures, and the run's "
-                "folder on a file system that they share: here, they differ."
-            )
-
-    def _gathered(self, number: int) -> np.ndarray:
-        if self.processes == 1:
-            return np.array([number])
-        from jax.experimental.multihost_utils import process_allgather
-
-        return np.asarray(process_allgather(np.uint32(number)), np.int64)
-
-
 UNNAMED = Group()
-ALONE = Member()
 
 
 @contextmanager
-def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
+def joined(group: Group, distribute: str) -> Iterator[Member]:
     """Connect the processes of a group, or those that variables or a launcher tell of, until all of them are done.
 
     If this one fails, it waits for none: it ends with code 1, and so do they, within a minute. Raises UserError
@@ -120,7 +81,7 @@ def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
         return
     import keras  # which takes its time
 
-    if keras.backend.backend() != "jax":  # which the run will refuse, and say so in its status
+    if keras.backend.backend() != "jax":  # which will be refused, by a run in its status too
         yield ALONE
         return
     import jax
@@ -147,6 +108,15 @@ def joined(group: Group, distribute: Distribute) -> Iterator[Member]:
         raise
     if is_ours:
         jax.distributed.shutdown()
+
+
+def check_backend(distribute: str) -> None:
+    """Raise UserError for a way to share work that the backend of Keras does not know."""
+    import keras
+
+    needed = BACKENDS.get(distribute, keras.backend.backend())
+    if needed != keras.backend.backend():
+        raise UserError(f"--distribute {distribute} needs the Keras backend {needed}: set KERAS_BACKEND={needed}.")
 
 
 @contextmanager
