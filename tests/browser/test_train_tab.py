@@ -61,8 +61,10 @@ def wait_for_status(tab, text):
 
 
 def choose(tab, label, run):
-    tab.get_by_label(label, exact=True).locator("visible=true").click()
-    tab.get_by_role("option", name=run, exact=True).click()
+    control = tab.get_by_label(label, exact=True).locator("visible=true")
+    control.click()
+    own = tab.locator(f"#{control.get_attribute('aria-controls')}")  # while those of another control still fade
+    own.get_by_role("option", name=run, exact=True).click()
 
 
 def wait_for_lines(tab, *runs):

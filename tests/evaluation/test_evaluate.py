@@ -165,9 +165,7 @@ def test_what_cannot_be_measured_is_refused_at_once(wrong):
 
 
 def test_sharing_needs_a_backend_that_can(weights):
-    with pytest.raises(
-        ValueError, match="--distribute data_parallel needs .* KERAS_BACKEND=jax"
-    ):
+    with pytest.raises(ValueError, match="--distribute data_parallel needs .* KERAS_BACKEND=jax"):
         evaluate(config_of(weights, distribute="data_parallel"))
 
 
