@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ddim.runs.archives import MAX_PICTURES_BYTES
 from ddim.runs.process import training_refusal
-from ddim.ui import beside, card, edge, gradio_assets, gradio_cache, gradio_queue, health, page, sweeping
+from ddim.ui import beside, card, edge, gradio_assets, gradio_cache, gradio_queue, health, kept_page, page, sweeping
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 FAREWELL = "This app is being shut down: try again when it is back."
@@ -36,7 +36,12 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         max_file_size=max_file_size(),
         app_kwargs={
             "routes": [health.route(demo), gradio_assets.ROUTE, card.ROUTE, beside.ROUTE],
-            "middleware": [Middleware(_without_sniffing), Middleware(card.shown), *gradio_queue.MIDDLEWARE],
+            "middleware": [
+                Middleware(_without_sniffing),
+                Middleware(kept_page.kept),
+                Middleware(card.shown),
+                *gradio_queue.MIDDLEWARE,
+            ],
             "exception_handlers": {OSError: _refuse},
             "lifespan": _remember_loop,
         },

@@ -81,7 +81,8 @@ def test_the_icon_is_ours(served, first_page):
 
 def test_weights_without_a_sheet_have_a_card_without_a_picture(served, monkeypatch):
     monkeypatch.setattr(card.beside, "first_sheet", lambda: None)
-    told = dict(Head(urlopen(served[0]).read().decode()).metas)
+    page = urlopen(Request(served[0], headers={"Host": "sheetless.example"})).read().decode()
+    told = dict(Head(page).metas)
     assert told["og:title"] == "DDIM playground" and not {name for name in told if "image" in name}
     with pytest.raises(HTTPError):
         urlopen(f"{served[0]}card.png")
