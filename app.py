@@ -1,5 +1,6 @@
 """The DDIM playground as a web page: python app.py, then open the address that it prints."""
 
+import gc
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ from functools import partial
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the page is served, Ctrl-C has nothing to bring to an end
+    gc.disable()  # until then there is no garbage either, and to look for it among all imports takes half a second
 
 import gradio as gr
 

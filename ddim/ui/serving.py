@@ -1,6 +1,7 @@
 """The page is served, watched from outside, and ended so that nobody is left waiting."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,8 @@ def serve(build: Callable[[str], gr.Blocks], runs_dir: str, **options: Any) -> N
     with gradio_cache.own_folder() as folder:
         demo = build(runs_dir)
         launch(demo, **options)
+        gc.freeze()  # what is there by now stays
+        gc.enable()
         sweeping.start(folder, gradio_cache.laid_out_files(demo))
         # TensorFlow takes seconds to start: meanwhile the page is there already.
         threading.Thread(target=health.warm_up, args=[runs_dir], daemon=True).start()
