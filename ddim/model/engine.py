@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ddim.errors import UserError
-from ddim.model.turns import Turns
+from ddim.model.turns import Turns, Usual
 
 BATCH_SIZES = (1, 2, 4, 8, 12, 16)
 MAX_BATCH_SIZE = BATCH_SIZES[-1]
@@ -38,6 +38,7 @@ class Engine:
         self.name = name
         self.precision = precision
         self.run = run
+        self._usual = {size: Usual() for size in BATCH_SIZES}
 
     def __call__(
         self, noisy_images: np.ndarray, noise_variances: np.ndarray, class_weights: np.ndarray | None = None
@@ -50,9 +51,11 @@ class Engine:
         outputs: list[np.ndarray] = []
         done = 0
         while done < len(noisy_images):
-            with TURNS.turn() as is_crowded:
-                size = min(CROWDED_BATCH_SIZE if is_crowded else MAX_BATCH_SIZE, len(noisy_images) - done)
-                outputs.append(self.run([_padded(array[done : done + size]) for array in inputs])[:size])
+            with TURNS.turn() as turn:
+                size = min(CROWDED_BATCH_SIZE if turn.is_crowded else MAX_BATCH_SIZE, len(noisy_images) - done)
+                batch = [_padded(array[done : done + size]) for array in inputs]
+                turn.usual = self._usual[len(batch[0])]
+                outputs.append(self.run(batch)[:size])
             done += size
         return np.concatenate(outputs)
 

@@ -11,12 +11,39 @@ from dataclasses import dataclass, field
 
 SECONDS_TO_HALF = 10.0
 NEGLIGIBLE = 1e-3
+NEWEST = 1 / 8
 
 visitor: ContextVar[str] = ContextVar("visitor", default="")
 """For whom the code under way works. Commands and programs are one visitor, who never waits."""
 
 seconds_waited: ContextVar[list[float]] = ContextVar("seconds_waited")
 """Where the code under way notes how long it has waited, once for each turn that did not come at once."""
+
+
+class Usual:
+    """What a turn of one kind usually takes, in seconds: a mean in which the newest count most."""
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+
+    def after(self, seconds: float) -> float:
+        """What it usually takes, now that it took so long once more."""
+        self.seconds = seconds if self.seconds is None else self.seconds + NEWEST * (seconds - self.seconds)
+        return self.seconds
+
+
+@dataclass
+class Turn:
+    """A turn that has come.
+
+    Attributes:
+        is_crowded: Whether others wait meanwhile.
+        usual: What such a turn usually takes, which is what the visitor will have had; to be set where it is known.
+            Whoever was slow because others had the processor too would otherwise wait for that once more.
+    """
+
+    is_crowded: bool
+    usual: Usual = field(default_factory=Usual)
 
 
 @dataclass
@@ -42,8 +69,8 @@ class Turns:
         self._had: dict[str, tuple[float, float]] = {}  # seconds, and when this was noted
 
     @contextmanager
-    def turn(self) -> Iterator[bool]:
-        """A turn for the current visitor, as soon as it comes. Yields whether others wait meanwhile."""
+    def turn(self) -> Iterator[Turn]:
+        """A turn for the current visitor, as soon as it comes."""
         waiting, began = _Waiting(visitor.get()), self._clock()
         with self._lock:
             must_wait, self._is_taken = self._is_taken, True
@@ -53,11 +80,12 @@ class Turns:
             self._wait(waiting)
             seconds_waited.get([]).append(self._clock() - began)
         started = self._taken_since = self._clock()
+        turn = Turn(any(other.visitor != waiting.visitor for other in tuple(self._waiting)))
         try:
-            yield any(other.visitor != waiting.visitor for other in tuple(self._waiting))
+            yield turn
         finally:
             with self._lock:
-                self._note(waiting.visitor, self._clock() - started)
+                self._note(waiting.visitor, turn.usual.after(self._clock() - started))
                 self._taken_since = math.inf
                 self._call_next()
 

@@ -26,31 +26,35 @@ ASKED = {"num_images": NUM_IMAGES, "num_steps": 10, "solver": "ddim", "api_name"
 POINTS = 30
 
 
-def seconds_of_visitors(clients: list[Client], weights: str) -> list[list[float]]:
-    """How long each request took, for each visitor."""
-    seconds: list[list[float]] = [[] for _ in clients]
-    until = time.perf_counter() + SECONDS
+def seconds_of_visitors(clients: list[Client], weights: str, seconds: float = SECONDS) -> list[list[float]]:
+    """How long each request took, for each visitor, of those that began within so many seconds."""
+    waits: list[list[float]] = [[] for _ in clients]
+    until = time.perf_counter() + seconds
 
     def visit(number: int) -> None:
         while (started := time.perf_counter()) < until:
-            clients[number].predict(**ASKED, weights=weights, seed=1000 * number + len(seconds[number]))
-            seconds[number].append(time.perf_counter() - started)
+            clients[number].predict(**ASKED, weights=weights, seed=1000 * number + len(waits[number]))
+            waits[number].append(time.perf_counter() - started)
 
     threads = [threading.Thread(target=visit, args=(number,)) for number in range(len(clients))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return seconds
+    return waits
+
+
+def _fresh_clients(address: str, number: int) -> list[Client]:
+    """Clients who have had nothing yet. They leave the files, for each of which they would read all certificates."""
+    options = {"verbose": False, "download_files": False, "analytics_enabled": False}
+    return [Client(address, **options) for _ in range(number)]
 
 
 def compare_numbers(address: str, weights: str) -> None:
     print(f"{weights}, {NUM_IMAGES} pictures of 10 DDIM steps:")
     alone = None
-    # Without the files, for each of which this client would first read all certificates there are.
-    options = {"verbose": False, "download_files": False, "analytics_enabled": False}
     for num_visitors in NUM_VISITORS:
-        clients = [Client(address, **options) for _ in range(num_visitors)]  # who have had nothing yet
+        clients = _fresh_clients(address, num_visitors)
         began = time.perf_counter()
         waits = [wait for of_one in seconds_of_visitors(clients, weights) for wait in of_one]
         rate = NUM_IMAGES * len(waits) / (time.perf_counter() - began)
@@ -76,8 +80,8 @@ def time_points(weights: str) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, page(Path(folder), Path(folder) / "runs") as (address, _):
         for weights in WEIGHTS:
-            # So that everything is loaded and compiled.
-            Client(address, verbose=False, download_files=False).predict(**ASKED, weights=weights, seed=0)
+            # So that everything is loaded and compiled, the smaller batches too that are made while others wait.
+            seconds_of_visitors(_fresh_clients(address, 2), weights, seconds=2)
             compare_numbers(address, weights)
     for weights in WEIGHTS:
         time_points(weights)

@@ -5,6 +5,7 @@ import pytest
 
 from ddim.errors import UserError
 from ddim.model.engine import TURNS, Engine, check_precision
+from ddim.model.turns import Turn
 
 
 def test_while_others_wait_a_turn_is_short(monkeypatch):
@@ -22,7 +23,7 @@ def test_while_others_wait_a_turn_is_short(monkeypatch):
 
     @contextmanager
     def crowded():
-        yield True
+        yield Turn(is_crowded=True)
 
     monkeypatch.setattr(TURNS, "turn", crowded)
     np.testing.assert_array_equal(engine(noisy_images, noise_variances), 2 * noisy_images)

@@ -3,7 +3,7 @@ from contextvars import copy_context
 
 import pytest
 
-from ddim.model.turns import Turns, seconds_waited, visitor
+from ddim.model.turns import Turns, Usual, seconds_waited, visitor
 
 
 class Clock:
@@ -24,14 +24,16 @@ class Queue:
         self.turns = Turns(self.clock)
         self.order, self.crowds, self.threads = [], [], []
 
-    def ask(self, who, seconds):
+    def ask(self, who, seconds, usual=None):
         """Let a visitor ask for a turn of so many seconds, and return once they are in line."""
 
         def work():
             visitor.set(who)
-            with self.turns.turn() as is_crowded:
+            with self.turns.turn() as turn:
+                if usual:
+                    turn.usual = usual
                 self.order.append(who)
-                self.crowds.append(is_crowded)
+                self.crowds.append(turn.is_crowded)
                 self.clock.now += seconds
 
         thread = threading.Thread(target=copy_context().run, args=[work])
@@ -94,6 +96,30 @@ def test_a_turn_knows_whether_others_wait_but_not_of_ones_own(queue):
     assert queue.crowds == [True, True, False]
 
 
+def test_who_had_a_slow_turn_of_a_kind_does_not_wait_for_it_once_more(queue):
+    usual = Usual()
+    for _ in range(50):
+        usual.after(1.0)
+    with queue.turns.turn():
+        queue.ask("ann", 9.0, usual)
+        queue.ask("bea", 1.0, usual)
+    queue.end()
+    with queue.turns.turn():
+        for who in ("ann", "ann", "bea", "bea"):
+            queue.ask(who, 1.0, usual)
+    queue.end()
+    assert queue.order == ["ann", "bea", "ann", "bea", "ann", "bea"]
+
+
+def test_what_a_turn_usually_takes_follows_what_it_takes():
+    usual = Usual()
+    assert usual.after(3.0) == 3.0
+    assert 1.0 < usual.after(1.0) < 3.0
+    for _ in range(100):
+        usual.after(1.0)
+    assert usual.seconds == pytest.approx(1.0, abs=1e-4)
+
+
 def test_a_turn_that_fails_is_over(queue):
     with pytest.raises(ZeroDivisionError), queue.turns.turn():
         queue.ask("next", 1.0)
@@ -113,8 +139,8 @@ def test_visitors_of_the_past_are_forgotten(queue):
 def test_one_alone_takes_turns_within_no_time_at_all():
     turns = Turns()
     for _ in range(3):
-        with turns.turn() as is_crowded:
-            assert not is_crowded
+        with turns.turn() as turn:
+            assert not turn.is_crowded
 
 
 def test_how_long_a_turn_lasts_can_be_asked_from_outside_without_waiting(queue):
