@@ -263,4 +263,5 @@ def _upsample(features: Tensor, upsampling: Upsampling, precision: Precision) ->
     if upsampling == "transposed":
         width = features.shape[-1]
         return layers.Conv2DTranspose(width, 4, strides=2, padding="same", dtype=precision)(features)
-    return layers.UpSampling2D(2, interpolation=upsampling, dtype=precision)(features)
+    # Keras clips what it interpolates to the range of a half, which it cannot leave: a twentieth of a training step.
+    return layers.UpSampling2D(2, interpolation=upsampling, dtype="float32")(features)
