@@ -47,7 +47,7 @@ class Distillation:
 
     def __init__(self, config: TrainConfig, distillation: DistillConfig):
         """Raises UserError if the teacher is no longer what it was, and what `load` raises."""
-        teacher = load(distillation.teacher)
+        teacher = load(distillation.teacher, "float32" if config.precision == "float32" else "auto")
         if teacher.card["sha256"] != distillation.teacher_sha256:
             raise UserError(
                 f"The teacher has changed: {distillation.teacher} is {teacher.card['sha256'][:8]} now, but the run has "
