@@ -21,14 +21,19 @@ seconds_waited: ContextVar[list[float]] = ContextVar("seconds_waited")
 
 
 class Usual:
-    """What a turn of one kind usually takes, in seconds: a mean in which the newest count most."""
+    """What a turn of one kind usually takes, in seconds: a mean in which the newest count most.
+
+    What took more than twice as long as the next, as the first does, for which the network is compiled, was not usual.
+    """
 
     def __init__(self) -> None:
         self.seconds: float | None = None
 
     def after(self, seconds: float) -> float:
         """What it usually takes, now that it took so long once more."""
-        self.seconds = seconds if self.seconds is None else self.seconds + NEWEST * (seconds - self.seconds)
+        if self.seconds is None or seconds < self.seconds / 2:
+            self.seconds = seconds
+        self.seconds += NEWEST * (seconds - self.seconds)
         return self.seconds
 
 
