@@ -1,21 +1,15 @@
 """Two processes that do something together, as on two machines: here on the CPU of one."""
 
 import importlib.util
-import socket
 
 import pytest
+from serving import free_port
 from tiny_runs import start_python
 
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX: pip install jax")
 
 # Without optimization, which such a small network is not worth: it would take twice as long to compile.
 JAX = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def by_options(port, process):

@@ -32,7 +32,7 @@ class Member:
         return range(count * self.process // self.processes, count * (self.process + 1) // self.processes)
 
     def gathered(self, rows: np.ndarray, count: int) -> np.ndarray:
-        """The rows (N, D) of all processes, those of the `part` of each, once each of them has called this."""
+        """The rows (N, ...) of all processes, those of the `part` of each, once each of them has called this."""
         if self.processes == 1:
             return rows
         from jax.experimental.multihost_utils import process_allgather
@@ -54,22 +54,18 @@ class Member:
 
     def greatest(self, number: int) -> int:
         """The greatest of the numbers of all processes, once each of them has called this."""
-        return int(self._gathered(number).max())
+        return int(self._numbers(number).max())
 
     def check_alike(self, *things: object) -> None:
         """Raise UserError, in all processes, unless these are the same in each. Returns once each has called this."""
-        if np.ptp(self._gathered(zlib.crc32(repr(things).encode()))):
+        if np.ptp(self._numbers(zlib.crc32(repr(things).encode()))):
             raise UserError(
                 "All processes need the same options, the same weights and the same pictures, and those of a run the "
                 "same --run, and its folder on a file system that they share: here, they differ."
             )
 
-    def _gathered(self, number: int) -> np.ndarray:
-        if self.processes == 1:
-            return np.array([number])
-        from jax.experimental.multihost_utils import process_allgather
-
-        return np.asarray(process_allgather(np.uint32(number)), np.int64)
+    def _numbers(self, number: int) -> np.ndarray:
+        return self.gathered(np.array([number], np.uint32), self.processes)
 
 
 ALONE = Member()

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from decoding import has_colour
+from mean_encoder import MeanEncoder
 
 import ddim
 from ddim.data import Dataset, Pictures
@@ -17,18 +18,6 @@ from ddim.media.chart import COLOURS
 from ddim.model.classes import drawn_class
 from ddim.model.weights import save
 from ddim.processes.member import Member
-
-
-class MeanEncoder:
-    """Stands in for Inception: the features of a picture are its colours, row by row."""
-
-    protocol = "mean colours of rows"
-
-    def __init__(self, block, weights_path):
-        pass
-
-    def features(self, images):
-        return images.mean(axis=2).reshape(len(images), -1).astype(np.float32) / 255
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from groups import free_port
+from serving import free_port
 
 import ddim.processes.group
 from ddim.processes.group import Group, await_process_0, joined
